@@ -1,0 +1,4 @@
+// Command dlbench runs the same deep-learning work on many frameworks.
+package main
+
+func main() {}

@@ -1,0 +1,69 @@
+// Package compare judges performance: medians with distribution-free
+// intervals, paired ratios with a sequential test, and the verdict words. It is
+// the only place that does, and the only user of benchmath.
+package compare
+
+import "github.com/dlbench/dlbench/results"
+
+// Verdict is the outcome of a comparison.
+type Verdict string
+
+// The verdicts.
+const (
+	Regressed    Verdict = "regressed"  // head is worse than base by at least the minimum effect
+	Improved     Verdict = "improved"   // head is better by at least the minimum effect
+	Equivalent   Verdict = "equivalent" // shown to differ by less than the minimum effect
+	Inconclusive Verdict = "inconclusive"
+	Missing      Verdict = "missing" // one side has no valid trial
+	Flaky        Verdict = "flaky"   // one side has failed trials beside valid ones
+	Wrong        Verdict = "wrong"   // one side did other work
+)
+
+// Summary is one cell under one metric.
+type Summary struct {
+	Cell       results.Cell
+	Metric     string
+	Unit       string
+	Median     *float64 // across trials; nil: see Reason
+	Lo, Hi     *float64 // distribution-free interval of the median; nil: too few trials
+	Confidence float64  // of the interval, as reached
+	Trials     int      // valid
+	Failed     int
+	Status     string // ok, flaky, wrong, unsupported, failed, missing
+	Reason     string // one line, unless ok
+	Warnings   []string
+}
+
+// Comparison is head against base: one cell of a backend against the same
+// workload and settings of the baseline. Ratio is head / base of the metric,
+// the median over rounds; Lo and Hi are the range of ratios that the same
+// evidence as the verdict's does not exclude (nil: unbounded on that side).
+type Comparison struct {
+	Base, Head results.Cell
+	Metric     string
+	Ratio      *float64
+	Lo, Hi     *float64
+	Rounds     int
+	Evidence   float64 // the largest e-value reached for the verdict's hypotheses
+	Needed     float64 // what a decision needs
+	Detectable float64 // smallest relative effect that the cap of rounds could have shown, given the spread
+	Verdict    Verdict
+	Warnings   []string
+}
+
+// Group is all backends on one workload and settings.
+type Group struct {
+	Key         results.Cell // Backend is empty
+	Metric      string       // primary
+	Summaries   []Summary    // in the order of the plan
+	Comparisons []Comparison // every backend but the baseline, same order
+}
+
+// Analysis is everything that a report says about speed.
+type Analysis struct {
+	Baseline string
+	Policy   results.Policy
+	Family   int // comparisons that share alpha
+	Groups   []Group
+	Warnings []string
+}

@@ -1,0 +1,81 @@
+package results
+
+// Meta is run.json: what was asked, where, with what.
+type Meta struct {
+	Schema   int      `json:"schema"`
+	Suite    string   `json:"suite"`
+	Seed     uint64   `json:"seed"`
+	Started  string   `json:"started"` // RFC 3339, UTC
+	Command  []string `json:"command"`
+	Version  string   `json:"version"` // of dlbench
+	Binary   string   `json:"binary"`  // "sha256:" + hex of the executable
+	Plan     string   `json:"plan"`    // "sha256:" + hex of the resolved suite
+	Host     Host     `json:"host"`
+	Baseline string   `json:"baseline"` // backend that the others are compared with
+	Policy   Policy   `json:"policy"`
+	Limits   Limits   `json:"limits"`
+	Cells    []Cell   `json:"cells"` // all that was planned, in the suite's order
+	// Workloads describes each workload once, for reports.
+	Workloads map[string]Workload `json:"workloads"`
+	Notes     []string            `json:"notes,omitempty"` // what a reader must know, for example that batches are small to fit the time
+}
+
+// Policy is how verdicts are reached.
+type Policy struct {
+	Metric    map[string]string `json:"metric"` // mode -> primary metric
+	MinEffect float64           `json:"min_effect"`
+	Alpha     float64           `json:"alpha"` // of the whole family
+	MinRounds int               `json:"min_rounds"`
+	MaxRounds int               `json:"max_rounds"`
+}
+
+// Limits bound a trial and a run.
+type Limits struct {
+	TrialNS     int64 `json:"trial_ns"`
+	SuiteNS     int64 `json:"suite_ns"` // 0: none
+	MemoryBytes int64 `json:"memory_bytes"`
+}
+
+// Workload is the description of a workload in one program of the run.
+type Workload struct {
+	Title  map[string]string `json:"title"` // en, zh
+	Source map[string]string `json:"source,omitempty"`
+	Params int64             `json:"params"`
+	Layers []Layer           `json:"layers"`
+}
+
+// Layer is one op as a report shows it, for one example.
+type Layer struct {
+	Op          string `json:"op"`
+	Name        string `json:"name,omitempty"`
+	Shape       []int  `json:"shape"`
+	Params      int64  `json:"params"`
+	FLOPs       int64  `json:"flops"`       // forward
+	Activations int64  `json:"activations"` // elements
+}
+
+// Host is the fingerprint of a machine. Hosts with different Keys are never
+// compared in silence.
+type Host struct {
+	OS       string            `json:"os"`
+	Kernel   string            `json:"kernel"`
+	Arch     string            `json:"arch"`
+	CPU      string            `json:"cpu"`
+	Cores    int               `json:"cores"`
+	Mask     []int             `json:"mask"` // CPUs granted
+	MemBytes int64             `json:"mem_bytes"`
+	Virtual  string            `json:"virtual,omitempty"`
+	Governor string            `json:"governor,omitempty"`
+	Go       string            `json:"go"`
+	Flags    []string          `json:"flags,omitempty"` // CPU features that kernels choose by
+	GPUs     []string          `json:"gpus,omitempty"`
+	Env      map[string]string `json:"env,omitempty"` // variables that change speed: OMP_*, GODEBUG, ...
+}
+
+// Run is a run's folder, read.
+type Run struct {
+	Dir      string
+	Meta     Meta
+	Records  []Record
+	Warnings []string // for example a torn last line that was dropped
+}

@@ -1,0 +1,161 @@
+// Package results is what a run leaves behind: raw records, the metrics that
+// are read from them, and the files that hold them. It judges nothing.
+package results
+
+// Schema is the version of run.json and of each line of trials.jsonl.
+const Schema = 1
+
+// Cell names one thing that is measured: workload x settings x backend.
+type Cell struct {
+	Workload   string `json:"workload"`
+	Hash       string `json:"hash"` // of the resolved program
+	Mode       string `json:"mode"`
+	Precision  string `json:"precision"`
+	Device     string `json:"device"`
+	Data       string `json:"data"`
+	Batch      int    `json:"batch"`
+	Accumulate int    `json:"accumulate"`
+	Threads    int    `json:"threads"`
+	Checkpoint int    `json:"checkpoint"`
+	Backend    string `json:"backend"`
+}
+
+// The kinds of trial.
+const (
+	KindTime   = "time"   // measured: the statistical sample
+	KindCheck  = "check"  // once per cell and run: gradients, dropout at rate 0
+	KindMemory = "memory" // timeline and PSS; never a speed sample
+)
+
+// The ends of a trial.
+const (
+	EndOK          = "ok"
+	EndUnsupported = "unsupported"
+	EndWrong       = "wrong"
+	EndProtocol    = "protocol"
+	EndTimeout     = "timeout"
+	EndOOM         = "oom"
+	EndCrashed     = "crashed"
+	EndInterrupted = "interrupted"
+)
+
+// The phases of a trial, in order.
+var Phases = []string{"import", "build", "first", "check", "warm-up", "measure"}
+
+// Record is one trial, raw. Durations are nanoseconds, memory is bytes.
+type Record struct {
+	Schema  int    `json:"schema"`
+	Kind    string `json:"kind"`
+	Round   int    `json:"round"`   // from 1; 0 for check and memory trials
+	Attempt int    `json:"attempt"` // from 1; a later attempt of a round replaces the earlier one
+	Order   int    `json:"order"`   // position within the round
+	Cell    Cell   `json:"cell"`
+	Work    Work   `json:"work"`
+	Start   string `json:"start"` // RFC 3339, UTC
+	WallNS  int64  `json:"wall_ns"`
+
+	End    string `json:"end"`
+	Reason string `json:"reason,omitempty"` // one line, empty when ok
+	Phase  string `json:"phase,omitempty"`  // in which the trial ended, unless ok
+	Signal string `json:"signal,omitempty"` // that ended the worker
+	Stderr string `json:"stderr,omitempty"` // tail, at most 64 KiB, only unless ok
+
+	Worker Worker  `json:"worker"`
+	Phases []Phase `json:"phases"`
+	// The measured segment.
+	BlockNS       []int64  `json:"block_ns,omitempty"`
+	StepsPerBlock int      `json:"steps_per_block,omitempty"`
+	Usage         *Usage   `json:"usage,omitempty"`
+	Steady        *Steady  `json:"steady,omitempty"`
+	Loss          *float64 `json:"loss,omitempty"` // of the last measured step
+
+	Check      *Check       `json:"check,omitempty"`       // of the check steps
+	FinalCheck *Check       `json:"final_check,omitempty"` // of the last measured step's loss
+	Memory     *Memory      `json:"memory,omitempty"`
+	Disturb    *Disturbance `json:"disturbance,omitempty"`
+}
+
+// Work counts one step analytically; copied in so that a reader needs no spec.
+type Work struct {
+	Examples        int64 `json:"examples"`
+	ModelFLOPs      int64 `json:"model_flops"`
+	ParamBytes      int64 `json:"param_bytes"`
+	ActivationBytes int64 `json:"activation_bytes"`
+}
+
+// Worker is what the worker said of itself.
+type Worker struct {
+	Kind           string            `json:"kind,omitempty"`
+	Versions       map[string]string `json:"versions,omitempty"`
+	Dialect        map[string]string `json:"dialect,omitempty"`
+	Threads        int               `json:"effective_threads,omitempty"`
+	FlushDenormals bool              `json:"flush_denormals,omitempty"`
+	DTypes         map[string]string `json:"dtypes,omitempty"`
+	Params         int64             `json:"params,omitempty"`
+	Segments       int               `json:"segments,omitempty"`
+}
+
+// Phase is one stretch between two borders of a trial.
+type Phase struct {
+	Name   string `json:"name"`
+	WallNS int64  `json:"wall_ns"`           // the harness's clock
+	HWM    *int64 `json:"hwm,omitempty"`     // peak resident bytes of the worker in this phase (VmHWM, reset at the border)
+	HWMWhy string `json:"hwm_why,omitempty"` // why HWM is absent
+	Steps  int    `json:"steps,omitempty"`
+}
+
+// Usage is what the worker's process used in the measured segment.
+type Usage struct {
+	WallNS      int64 `json:"wall_ns"`
+	CPUNS       int64 `json:"cpu_ns"`
+	SysNS       int64 `json:"sys_ns"`
+	MinorFaults int64 `json:"minor_faults"`
+	Voluntary   int64 `json:"voluntary_switches"`
+	Involuntary int64 `json:"involuntary_switches"`
+	GCNS        int64 `json:"gc_ns"`
+}
+
+// Steady says how warm-up ended.
+type Steady struct {
+	Reached bool `json:"reached"`
+	Steps   int  `json:"steps"` // warm-up steps done
+}
+
+// Check is a judgement against the oracle.
+type Check struct {
+	Status  string    `json:"status"` // ok, wrong, unproven
+	Worst   string    `json:"worst,omitempty"`
+	Got     float64   `json:"got"`
+	Want    float64   `json:"want"`
+	Error   float64   `json:"error"`
+	Ceiling float64   `json:"ceiling"`
+	Floor   float64   `json:"floor"`
+	Reason  string    `json:"reason,omitempty"`
+	Losses  []float64 `json:"losses,omitempty"`
+}
+
+// Memory is the outcome of a memory trial.
+type Memory struct {
+	ImportPSS *int64            `json:"import_pss,omitempty"` // PSS of the process tree after import
+	PeakPSS   *int64            `json:"peak_pss,omitempty"`   // largest PSS seen at a phase border or timeline point
+	PeakRSS   *int64            `json:"peak_rss,omitempty"`   // largest VmHWM over the phases
+	Device    *int64            `json:"device,omitempty"`
+	Absent    map[string]string `json:"absent,omitempty"` // figure -> why it could not be read
+	Timeline  []Point           `json:"timeline,omitempty"`
+}
+
+// Point is one sample of the resident bytes of the process tree.
+type Point struct {
+	NS  int64 `json:"ns"` // since the trial began
+	RSS int64 `json:"rss"`
+}
+
+// Disturbance is what else happened on the host during the measured segment
+// (the whole trial where marked). It flags a trial, never filters it.
+type Disturbance struct {
+	StealNS     *int64 `json:"steal_ns,omitempty"`      // whole trial, all CPUs
+	PSICPUNS    *int64 `json:"psi_cpu_ns,omitempty"`    // whole trial: some task waited for a CPU
+	ThrottledNS *int64 `json:"throttled_ns,omitempty"`  // whole trial: cgroup CPU quota
+	OthersCPUNS *int64 `json:"others_cpu_ns,omitempty"` // whole trial: CPU time of other processes
+	CanaryNS    int64  `json:"canary_ns,omitempty"`     // a fixed kernel run by the harness just before the trial
+}

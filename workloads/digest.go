@@ -1,0 +1,52 @@
+package workloads
+
+// Digest is what a worker's check leaves to be compared with the oracle.
+//
+// Losses holds the loss of each checked step, before that step's update. In
+// Tensors: "logits" is the forward output on batch 0 with the initial
+// parameters; "grad/NAME" the gradient of the mean loss on batch 0 at the
+// initial parameters (only from a build for "check"); "param/NAME" each
+// parameter and buffer after the checked steps (training only).
+type Digest struct {
+	Losses  []float64              `json:"losses"`
+	Tensors map[string]Fingerprint `json:"tensors"`
+}
+
+// Golden is the oracle's account of one program, keyed by the program's hash:
+// what the eager engine computes in float64, and how far a given precision may
+// stand from it.
+type Golden struct {
+	Schema   int    `json:"schema"`
+	Program  string `json:"program"` // Program.Hash
+	Name     string `json:"name"`    // for people: workload/mode/batch
+	Dialect  string `json:"dialect"` // "" or the declared variant that the oracle followed, e.g. "adam-epsilon=uncorrected"
+	Dropout  bool   `json:"dropout"` // the program has dropout: Losses and Tensors are at rate 0
+	Losses   []float64
+	Tensors  map[string]Fingerprint
+	Budgets  map[Precision]Budget
+	LossBand []Band `json:",omitempty"` // per step, over 64 dropout masks; only with Dropout
+}
+
+// Budget is the two-sided tolerance of one precision. An error is relative:
+// |loss - golden| / max(|golden|, 1e-3) for losses, and for tensors
+// max(|norm - norm*|, |proj - proj*|) / norm* (norm* at least 1e-12).
+type Budget struct {
+	Losses  []float64          // ceiling of the error of step i
+	Tensors map[string]float64 // ceiling per tensor
+	Floor   float64            // the worst error over all checked quantities must reach this, else the precision was not applied
+}
+
+// Band is the range in which a loss under random dropout masks lies.
+type Band struct{ Low, High float64 }
+
+// Judgement is the outcome of holding a digest or a loss against a golden.
+type Judgement struct {
+	Status  string  `json:"status"` // ok, wrong, unproven (no golden, or no budget for the precision)
+	Worst   string  `json:"worst"`  // the quantity with the largest error relative to its ceiling: "loss 2", "param/fc1.weight"
+	Got     float64 `json:"got"`
+	Want    float64 `json:"want"`
+	Error   float64 `json:"error"`
+	Ceiling float64 `json:"ceiling"`
+	Floor   float64 `json:"floor"`
+	Reason  string  `json:"reason,omitempty"` // one line, set unless ok
+}
