@@ -49,6 +49,10 @@ type Record struct {
 	Round   int    `json:"round"`   // from 1; 0 for check and memory trials
 	Attempt int    `json:"attempt"` // from 1; a later attempt of a round replaces the earlier one
 	Order   int    `json:"order"`   // position within the round
+	// Planned is how many cells this attempt of the round was to measure, set on
+	// timed trials: with fewer records than that the round is incomplete and its
+	// trials do not count. 0: all cells of the run.
+	Planned int    `json:"planned,omitempty"`
 	Cell    Cell   `json:"cell"`
 	Work    Work   `json:"work"`
 	Start   string `json:"start"` // RFC 3339, UTC

@@ -49,7 +49,7 @@ func (c Config) record(kind string, round, order int, cell results.Cell, rng *ra
 	f, _ := c.fault(cell, round)
 	w := work(cell)
 	r := results.Record{
-		Schema: results.Schema, Kind: kind, Round: round, Attempt: 1, Order: order, Cell: cell, Work: w,
+		Schema: results.Schema, Kind: kind, Round: round, Attempt: 1, Order: order, Planned: c.planned(kind), Cell: cell, Work: w,
 		End: f.End, Reason: f.Reason, Phase: f.Phase, Signal: f.Signal, Stderr: f.Stderr,
 		Worker: results.Worker{
 			Kind: "static-graph", Versions: map[string]string{cell.Backend: "v1.2.3", "go": "go1.26.5"},

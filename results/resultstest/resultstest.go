@@ -216,3 +216,11 @@ func hash(kind string, round int, c results.Cell) uint64 {
 	}
 	return h
 }
+
+// planned is what Record.Planned says.
+func (c Config) planned(kind string) int {
+	if kind != results.KindTime {
+		return 0
+	}
+	return len(c.Cells)
+}
