@@ -1,0 +1,200 @@
+package backends
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"time"
+
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// Client is the harness's end of the protocol: one request, its reply, over
+// the standard input and output of a worker that someone else started and
+// will stop. It is used from one goroutine.
+//
+// Errors are a *WorkerError where the worker answered with one, a
+// *ProtocolError where its reply breaks PROTOCOL.md, and wrap
+// io.ErrUnexpectedEOF where the worker closed its output. After the last two
+// the session is lost and every later call returns the same error.
+type Client struct {
+	w     io.Writer
+	lines *lineReader
+	lost  error
+
+	// MaxGap and MaxGapShare bound how far the sum of a run's samples may stay
+	// below the client's own clock: the larger of the two is granted.
+	MaxGap      time.Duration // 5 ms
+	MaxGapShare float64       // 0.02
+}
+
+// NewClient returns a client that reads replies from r and writes requests to w.
+func NewClient(r io.Reader, w io.Writer) *Client {
+	return &Client{w: w, lines: newLineReader(r), MaxGap: 5 * time.Millisecond, MaxGapShare: 0.02}
+}
+
+// Hello opens the session. T and Protocol are filled in. An unknown key goes
+// along, so that a worker that is strict about the envelope is found at once.
+func (c *Client) Hello(h Hello) (HelloReply, error) {
+	h.T, h.Protocol = "hello", ProtocolVersion
+	var reply HelloReply
+	line, err := json.Marshal(h)
+	if err != nil {
+		return reply, err
+	}
+	sum := fnv.New32a()
+	io.WriteString(sum, h.Trial)
+	grease := fmt.Sprintf(`,"grease-%02x":0}`, sum.Sum32()&0xff)
+	line = append(line[:len(line)-1], grease...)
+	err = c.ask(json.RawMessage(line), "hello", &reply, "protocol", "name", "ops", "precisions", "effective_threads")
+	if err != nil {
+		return reply, err
+	}
+	switch {
+	case reply.Protocol != ProtocolVersion:
+		err = c.broken("hello: protocol is %d, want %d", reply.Protocol, ProtocolVersion)
+	case reply.Name == "":
+		err = c.broken("hello: name is empty")
+	case reply.Effective < 1:
+		err = c.broken("hello: effective_threads is %d, want at least 1", reply.Effective)
+	}
+	return reply, err
+}
+
+// Build asks for a program. What the reply says of the build is for
+// Built.Against to judge.
+func (c *Client) Build(job Job) (BuildReply, error) {
+	var reply BuildReply
+	err := c.ask(BuildRequest{T: "build", Job: job}, "built", &reply, "ns", "params", "dtypes")
+	if err != nil {
+		return reply, err
+	}
+	switch {
+	case reply.NS < 1:
+		err = c.broken("built: ns is %d, want at least 1", reply.NS)
+	case reply.Params < 0 || reply.Segments < 0 || reply.Accumulated < 0:
+		err = c.broken("built: params, segments and accumulated must not be negative")
+	}
+	return reply, err
+}
+
+// Check asks for steps steps from the initial state and returns their digest.
+func (c *Client) Check(steps int, grads bool) (workloads.Digest, error) {
+	var reply CheckReply
+	err := c.ask(CheckRequest{T: "check", Steps: steps, Grads: grads}, "checked", &reply, "losses", "tensors")
+	if err != nil {
+		return workloads.Digest{}, err
+	}
+	if len(reply.Losses) != steps {
+		return workloads.Digest{}, c.broken("checked: %d losses, want %d", len(reply.Losses), steps)
+	}
+	for name, f := range reply.Tensors {
+		if f.Norm < 0 {
+			return workloads.Digest{}, c.broken("checked: norm of %.60q is %v, want at least 0", name, f.Norm)
+		}
+	}
+	return reply.Digest, nil
+}
+
+// Run asks for blocks x perBlock timed steps. A reply whose clock disagrees
+// with the client's, which starts before the request is written and stops
+// when the reply was read, is a *ProtocolError that names both.
+func (c *Client) Run(phase string, blocks, perBlock int) (Ran, error) {
+	var reply Ran
+	own, err := c.timed(RunRequest{T: "run", Phase: phase, Blocks: blocks, PerBlock: perBlock}, "ran", &reply,
+		"phase", "block_ns", "wall_ns", "cpu_ns", "loss")
+	if err != nil {
+		return Ran{}, err
+	}
+	if err := c.checkRan(reply, own, phase, blocks); err != nil {
+		return Ran{}, err
+	}
+	return reply, nil
+}
+
+// Reset asks for the state after build.
+func (c *Client) Reset() (ResetReply, error) {
+	var reply ResetReply
+	err := c.ask(map[string]string{"t": "reset"}, "reset", &reply, "ns")
+	if err == nil && reply.NS < 0 {
+		err = c.broken("reset: ns is %d, want at least 0", reply.NS)
+	}
+	return reply, err
+}
+
+// Bye ends the session; the worker exits with status 0 after its reply.
+func (c *Client) Bye() error {
+	var reply struct {
+		T string `json:"t"`
+	}
+	return c.ask(map[string]string{"t": "bye"}, "bye", &reply)
+}
+
+// ask sends a request and decodes the reply named want into reply.
+func (c *Client) ask(request any, want string, reply any, required ...string) error {
+	_, err := c.timed(request, want, reply, required...)
+	return err
+}
+
+// timed is ask with the time from before the request was written until the
+// reply line was read.
+func (c *Client) timed(request any, want string, reply any, required ...string) (time.Duration, error) {
+	if c.lost != nil {
+		return 0, c.lost
+	}
+	line, err := json.Marshal(request)
+	if err != nil {
+		return 0, err
+	}
+	if len(line) > MaxLine {
+		return 0, fmt.Errorf("request of %d bytes: %w", len(line), errLineTooLong)
+	}
+	line = append(line, '\n')
+	start := time.Now()
+	if _, err := c.w.Write(line); err != nil {
+		return 0, c.gone(want, err)
+	}
+	line, err = c.lines.next()
+	own := time.Since(start)
+	if err != nil {
+		return 0, c.unread(want, line, err)
+	}
+	if c.lines.r.Buffered() > 0 {
+		rest, _ := c.lines.r.Peek(min(c.lines.r.Buffered(), quoted))
+		return 0, c.fail("more output than the one reply", rest)
+	}
+	return own, c.decode(line, want, reply, required)
+}
+
+// unread explains why no reply line could be read.
+func (c *Client) unread(want string, line []byte, err error) error {
+	switch {
+	case errors.Is(err, errLineTooLong):
+		return c.fail(fmt.Sprintf("reply to be %q: %v", want, err), line)
+	case errors.Is(err, io.EOF) && len(line) > 0:
+		torn := &ProtocolError{Message: fmt.Sprintf("output ended within the reply to be %q", want), Quote: quote(line)}
+		c.lost = fmt.Errorf("%w: %w", torn, io.ErrUnexpectedEOF)
+		return c.lost
+	default:
+		return c.gone(want, err)
+	}
+}
+
+// gone records that the other end of the pipe is closed.
+func (c *Client) gone(want string, err error) error {
+	c.lost = fmt.Errorf("worker closed its end before the reply %q: %w (%v)", want, io.ErrUnexpectedEOF, err)
+	return c.lost
+}
+
+// fail records that the worker broke the protocol.
+func (c *Client) fail(message string, line []byte) error {
+	c.lost = &ProtocolError{Message: message, Quote: quote(line)}
+	return c.lost
+}
+
+// broken is fail for a line that could be read but says something impossible.
+func (c *Client) broken(format string, args ...any) error {
+	return c.fail(fmt.Sprintf(format, args...), c.lines.line)
+}

@@ -1,0 +1,82 @@
+package backends
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// decodeJob reads a job strictly: a key that this worker does not know might
+// change what is to be computed, so it is unsupported, never ignored.
+func decodeJob(raw json.RawMessage) (Job, error) {
+	var job Job
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&job); err != nil {
+		if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return job, fmt.Errorf("%w: job has the unknown key %s", ErrUnsupported, key)
+		}
+		return job, fmt.Errorf("job cannot be read: %w", err)
+	}
+	return job, validate(job)
+}
+
+// validate refuses a job that contradicts itself or lacks a part.
+func validate(job Job) error {
+	p, s := job.Program, job.Settings
+	switch {
+	case !slices.Contains([]Purpose{ForTime, ForCheck, ForMemory}, job.For):
+		return fmt.Errorf(`%w: job.for is %q, known are "time", "check" and "memory"`, ErrUnsupported, job.For)
+	case p.Mode != workloads.Train && p.Mode != workloads.Infer:
+		return fmt.Errorf(`%w: program.mode is %q, known are "train" and "infer"`, ErrUnsupported, p.Mode)
+	case job.Weights == "" || job.Batches == "":
+		return fmt.Errorf("job names no file of weights or no file of batches")
+	case len(p.Ops) == 0:
+		return fmt.Errorf("program has no ops")
+	case p.Data.Batches < 1:
+		return fmt.Errorf("program.data.batches is %d, want at least 1", p.Data.Batches)
+	case p.Mode != s.Mode || p.Batch != s.Batch || p.Accumulate != s.Accumulate:
+		return fmt.Errorf("program is for %s, batch %d, accumulate %d but settings say %s, %d, %d",
+			p.Mode, p.Batch, p.Accumulate, s.Mode, s.Batch, s.Accumulate)
+	case p.Batch < 1 || p.Accumulate < 1 || p.Batch%p.Accumulate != 0:
+		return fmt.Errorf("batch %d is not a multiple of accumulate %d, both at least 1", p.Batch, p.Accumulate)
+	}
+	for i, op := range p.Ops {
+		for _, in := range op.In {
+			if in < -1 || in >= i {
+				return fmt.Errorf("op %d (%s %s) reads op %d, want an earlier op or -1", i, op.Op, op.Name, in)
+			}
+		}
+	}
+	return nil
+}
+
+// claims refuses a job that asks for more than info claims, so that no
+// backend has to guard against what it never said it could do.
+func claims(info Info, job Job) error {
+	p, s := job.Program, job.Settings
+	if !slices.Contains(info.Precisions, s.Precision) {
+		return fmt.Errorf("%w: precision %s, known are %v", ErrUnsupported, s.Precision, info.Precisions)
+	}
+	need := make([]workloads.Op, 0, len(p.Ops)+2)
+	need = append(append(need, p.Ops...), p.Loss)
+	if p.Mode == workloads.Train {
+		need = append(need, p.Optimizer)
+	}
+	for _, op := range need {
+		if !slices.Contains(info.Ops, op.Op) {
+			return fmt.Errorf("%w: op %s", ErrUnsupported, strings.TrimSpace(op.Op+" "+op.Name))
+		}
+	}
+	if s.Checkpoint > 0 && !slices.Contains(info.Features, "checkpoint") {
+		return fmt.Errorf("%w: checkpointing", ErrUnsupported)
+	}
+	if s.Accumulate > 1 && !slices.Contains(info.Features, "accumulate") {
+		return fmt.Errorf("%w: accumulation", ErrUnsupported)
+	}
+	return nil
+}
