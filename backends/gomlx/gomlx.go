@@ -1,0 +1,165 @@
+// Package gomlx runs programs on GoMLX (github.com/gomlx/gomlx) with its Go
+// backend: the graph of a whole training step is built once, differentiated by
+// the library, compiled, and executed per step. No cgo, no XLA.
+//
+// Build compiles the step ahead of the first one. The graphs that only
+// Read needs are compiled when they are first asked for, outside every timed
+// region. A training step maps (parameters, buffers, optimizer state, x, y) to
+// their new values and the loss; the state stays on the device and is donated
+// to each step. With accumulation a step is one graph per micro-batch, which
+// adds to the gradients, and one for the update.
+//
+// Ops that the library lacks or computes very slowly on this backend are
+// composed from its other ops at graph level; each says why where it stands.
+package gomlx
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/gobackend"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// The versions that go.mod pins.
+const (
+	gomlxVersion   = "v0.28.2"
+	computeVersion = "v0.1.2"
+)
+
+// Info says what this backend is and can do.
+func Info() backends.Info {
+	return backends.Info{
+		Name:     "gomlx",
+		Kind:     "static-graph",
+		Versions: map[string]string{"gomlx": gomlxVersion, "compute": computeVersion},
+		Ops: []string{
+			workloads.OpDense, workloads.OpConv2D, workloads.OpMaxPool2D, workloads.OpAvgPool,
+			workloads.OpBatchNorm, workloads.OpLayerNorm, workloads.OpReLU, workloads.OpGELU,
+			workloads.OpSigmoid, workloads.OpFlatten, workloads.OpEmbedding, workloads.OpLSTM,
+			workloads.OpAttention, workloads.OpDropout, workloads.OpAdd, workloads.OpLastStep,
+			workloads.LossSoftmax, workloads.LossSigmoid, workloads.OptSGD, workloads.OptAdam,
+		},
+		Precisions: []workloads.Precision{workloads.F32, workloads.F64},
+		Features:   []string{"checkpoint", "accumulate"},
+		Dialect:    map[string]string{"adam-epsilon": "corrected"},
+		Threads:    "worker pool of the Go backend, and GOMAXPROCS",
+	}
+}
+
+// backend holds one built program.
+type backend struct {
+	engine  compute.Backend
+	program workloads.Program
+	purpose backends.Purpose
+	dtype   dtypes.DType
+	micro   int // examples per graph execution
+	host    bool
+
+	slots    []slot // the state, in the order of the step's inputs
+	names    []string
+	state    []compute.Buffer
+	canon    map[string]permutation // of every parameter
+	batches  []batch
+	segments int
+
+	step       *compiled // training, without accumulation; or the forward pass in inference
+	accumulate *compiled // training with accumulation: one micro-batch
+	update     *compiled // and the optimizer
+	sums       []slot    // gradients and loss, added up over micro-batches
+
+	forward  *compiled // for Read
+	gradient *compiled
+	lossOf   *compiled
+
+	last      compute.Buffer // loss of the last training step, or logits of the last inference
+	lastBatch int
+}
+
+// New returns a backend that holds nothing yet.
+func New() backends.Backend { return &backend{} }
+
+// Build implements [backends.Backend]. It compiles the step.
+func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, error) {
+	if err := b.configure(job); err != nil {
+		return backends.Built{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return backends.Built{}, err
+	}
+	engine, err := gobackend.New(engineConfig(job.Settings.Threads))
+	if err != nil {
+		return backends.Built{}, fmt.Errorf("gomlx: %w", err)
+	}
+	b.engine = engine
+	if err := b.load(job); err != nil {
+		return backends.Built{}, err
+	}
+	if err := b.compileStep(); err != nil {
+		return backends.Built{}, err
+	}
+	if err := b.Reset(); err != nil {
+		return backends.Built{}, err
+	}
+	built := backends.Built{
+		DTypes:      map[string]string{"params": precisionName(b.slots[0].dtype), "activations": b.activations()},
+		Segments:    b.segments,
+		Accumulated: b.program.Batch / b.micro,
+	}
+	for _, p := range b.slots[:len(b.names)] {
+		built.Params += int64(p.shape().Size())
+	}
+	return built, nil
+}
+
+// engineConfig limits the backend's pool of workers to the grant.
+func engineConfig(threads int) string { return fmt.Sprintf("parallelism=%d", max(threads, 1)) }
+
+// configure takes over the job and refuses what cannot be done.
+func (b *backend) configure(job backends.Job) error {
+	s := job.Settings
+	switch s.Precision {
+	case workloads.F32:
+		b.dtype = dtypes.Float32
+	case workloads.F64:
+		b.dtype = dtypes.Float64
+	default:
+		return unsupported("precision %s: the Go backend computes 16-bit floats through float32 conversions only; f32 and f64 are built", s.Precision)
+	}
+	if s.Device != "" && s.Device != workloads.DeviceCPU {
+		return unsupported("device %s: the Go backend runs on the CPU only", s.Device)
+	}
+	b.program, b.purpose = job.Program, job.For
+	if job.For == backends.ForCheck {
+		b.program = b.program.WithoutDropout()
+	}
+	b.host = s.Data == workloads.DataHost
+	parts := max(b.program.Accumulate, 1)
+	if b.program.Batch%parts != 0 {
+		return fmt.Errorf("gomlx: accumulate %d does not divide batch %d", parts, b.program.Batch)
+	}
+	if b.program.Mode == workloads.Infer && parts > 1 {
+		return unsupported("accumulation is for training")
+	}
+	b.micro = b.program.Batch / parts
+	return nil
+}
+
+// Close implements [backends.Backend].
+func (b *backend) Close() error {
+	if b.engine == nil {
+		return nil
+	}
+	for _, c := range []*compiled{b.step, b.accumulate, b.update, b.forward, b.gradient, b.lossOf} {
+		if c != nil {
+			c.graph.Finalize()
+		}
+	}
+	b.engine.Finalize()
+	*b = backend{}
+	return nil
+}
