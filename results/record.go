@@ -51,7 +51,7 @@ type Record struct {
 	Order   int    `json:"order"`   // position within the round
 	// Planned is how many cells this attempt of the round was to measure, set on
 	// timed trials: with fewer records than that the round is incomplete and its
-	// trials do not count. 0: all cells of the run.
+	// trials do not count. 0: not known.
 	Planned int    `json:"planned,omitempty"`
 	Cell    Cell   `json:"cell"`
 	Work    Work   `json:"work"`
