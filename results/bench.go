@@ -54,7 +54,7 @@ func ExportBench(w io.Writer, run Run) error {
 		res := &benchfmt.Result{Config: config, Name: benchName(r.Cell), Iters: max(1, r.Steps())}
 		for _, m := range Metrics {
 			if v, ok := m.Of(r); ok {
-				res.Values = append(res.Values, benchfmt.Value{Value: v, Unit: m.Unit})
+				res.Values = append(res.Values, benchfmt.Value{Value: v, Unit: benchUnit(m)})
 			}
 		}
 		if len(res.Values) == 0 {
@@ -65,6 +65,15 @@ func ExportBench(w io.Writer, run Run) error {
 		}
 	}
 	return nil
+}
+
+// benchUnit is the unit of a metric in the format, where the unit alone says
+// what was measured: so plain seconds and bytes get the metric's name.
+func benchUnit(m Metric) string {
+	if m.Unit == "sec" || m.Unit == "B" {
+		return m.Name + "-" + m.Unit
+	}
+	return m.Unit
 }
 
 func writeUnits(bw *benchfmt.Writer) error {
@@ -80,7 +89,7 @@ func writeUnits(bw *benchfmt.Writer) error {
 		default:
 			continue
 		}
-		u := &benchfmt.UnitMetadata{UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: m.Unit, Key: key}, OrigUnit: m.Unit, Value: value}
+		u := &benchfmt.UnitMetadata{UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: benchUnit(m), Key: key}, OrigUnit: benchUnit(m), Value: value}
 		if err := bw.Write(u); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ var Metrics = []Metric{
 
 	// What the measured segment used.
 	{Name: "cpu-per-step", Unit: "cpu-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.CPUNS }, 1e-9)},
-	{Name: "system-per-step", Unit: "sys-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.SysNS }, 1e-9)},
+	{Name: "system-per-step", Unit: "system-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.SysNS }, 1e-9)},
 	{Name: "gc-per-step", Unit: "gc-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.GCNS }, 1e-9)},
 	{Name: "faults-per-step", Unit: "faults/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.MinorFaults }, 1)},
 	{Name: "switches-per-step", Unit: "switches/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.Voluntary + u.Involuntary }, 1)},
@@ -42,27 +42,27 @@ var Metrics = []Metric{
 	})},
 
 	// Where the time before the measured segment went.
-	{Name: "import-time", Unit: "import-sec", Better: -1, Of: timed(phaseTime("import"))},
-	{Name: "build-time", Unit: "build-sec", Better: -1, Of: timed(phaseTime("build"))},
-	{Name: "first-step-time", Unit: "first-sec", Better: -1, Of: timed(phaseTime("first"))},
-	{Name: "warmup-time", Unit: "warmup-sec", Better: -1, Of: timed(phaseTime("warm-up"))},
+	{Name: "import-time", Unit: "sec", Better: -1, Of: timed(phaseTime("import"))},
+	{Name: "build-time", Unit: "sec", Better: -1, Of: timed(phaseTime("build"))},
+	{Name: "first-step-time", Unit: "sec", Better: -1, Of: timed(phaseTime("first"))},
+	{Name: "warmup-time", Unit: "sec", Better: -1, Of: timed(phaseTime("warm-up"))},
 
 	// Memory. PSS shares a page among the processes that map it; resident bytes
 	// count it in each. Above import is what the work itself took: one binary
 	// links all Go libraries, so its level after import says nothing of one.
-	{Name: "peak-memory", Unit: "pss-B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
+	{Name: "peak-memory", Unit: "B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
 		return deref(m.PeakPSS)
 	})},
-	{Name: "peak-memory-above-import", Unit: "pss-above-B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
+	{Name: "peak-memory-above-import", Unit: "B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
 		peak, ok1 := deref(m.PeakPSS)
 		base, ok2 := deref(m.ImportPSS)
 		return peak - base, ok1 && ok2
 	})},
-	{Name: "device-memory", Unit: "device-B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
+	{Name: "device-memory", Unit: "B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
 		return deref(m.Device)
 	})},
-	{Name: "peak-resident", Unit: "rss-B", Better: -1, Of: timed(peakResident)},
-	{Name: "peak-resident-above-import", Unit: "rss-above-B", Better: -1, Of: timed(func(r Record) (float64, bool) {
+	{Name: "peak-resident", Unit: "B", Better: -1, Of: timed(peakResident)},
+	{Name: "peak-resident-above-import", Unit: "B", Better: -1, Of: timed(func(r Record) (float64, bool) {
 		peak, ok := peakResident(r)
 		if !ok || r.Phases[0].Name != "import" {
 			return 0, false
