@@ -14,7 +14,7 @@ import (
 const (
 	MaxLine     = 1 << 20 // bytes of one line without its line feed
 	MaxBlocks   = 16384   // samples that one reply may carry
-	MaxPerBlock = 65536   // steps of one block
+	MaxPerBlock = 1 << 17 // steps of one block
 	MaxSteps    = 16384   // steps of one check
 
 	quoted = 200 // bytes of an offending line that an error shows

@@ -1,0 +1,104 @@
+package fake
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/dlbench/dlbench/backends"
+)
+
+// session knows which request is being answered, which a backend is not told.
+type session struct {
+	trial string // of the hello
+	kind  string // "run", "build", ...
+	phase string // of a run
+}
+
+// measuring reports whether the request at hand is a measured run.
+func (s *session) measuring() bool { return s.kind == "run" && s.phase == "measure" }
+
+// watch passes requests on, line by line, and notes what they are. Lock step
+// makes the notes safe: no line is read before the last one is answered.
+func (s *session) watch(in io.Reader) io.Reader {
+	return &watcher{session: s, lines: bufio.NewReader(in)}
+}
+
+type watcher struct {
+	session *session
+	lines   *bufio.Reader
+	rest    []byte
+}
+
+func (r *watcher) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		line, err := r.lines.ReadBytes('\n')
+		if len(line) == 0 {
+			return 0, err
+		}
+		var request struct{ T, Phase, Trial string }
+		if json.Unmarshal(line, &request) == nil {
+			r.session.kind, r.session.phase = request.T, request.Phase
+			if request.T == "hello" {
+				r.session.trial = request.Trial
+			}
+		}
+		r.rest = line
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// rewriter hands every reply to a fault before it leaves.
+type rewriter struct {
+	w     *worker
+	reply func(*worker, []byte) ([]byte, bool)
+}
+
+func (r *rewriter) Write(line []byte) (int, error) {
+	if out, send := r.reply(r.w, line); send {
+		if _, err := r.w.out.Write(out); err != nil {
+			return 0, err
+		}
+	}
+	return len(line), nil
+}
+
+// inMeasure rewrites the reply to a measured run and leaves the others.
+func inMeasure(rewrite func(*worker, []byte) []byte) func(*worker, []byte) ([]byte, bool) {
+	return func(w *worker, line []byte) ([]byte, bool) {
+		if w.session.measuring() {
+			line = rewrite(w, line)
+		}
+		return line, true
+	}
+}
+
+// scaleTime reports num/den of the time that passed, in every run.
+func scaleTime(num, den int64) func(*worker, []byte) ([]byte, bool) {
+	return func(w *worker, line []byte) ([]byte, bool) {
+		var ran backends.Ran
+		if w.session.kind != "run" || json.Unmarshal(line, &ran) != nil || ran.T != "ran" {
+			return line, true
+		}
+		ran.WallNS = ran.WallNS * num / den
+		ran.CPUNS = ran.CPUNS * num / den
+		ran.SysNS = ran.SysNS * num / den
+		for i := range ran.BlockNS {
+			ran.BlockNS[i] = ran.BlockNS[i] * num / den
+		}
+		out, _ := json.Marshal(ran) // it was JSON a moment ago
+		return append(out, '\n'), true
+	}
+}
+
+// manySamples keeps the reply and its last sample, and puts 10^7 before it.
+func manySamples(_ *worker, line []byte) []byte {
+	head, tail, found := strings.Cut(string(line), `"block_ns":[`)
+	if !found {
+		return line
+	}
+	return []byte(head + `"block_ns":[` + strings.Repeat("100,", 10_000_000) + tail)
+}
