@@ -102,12 +102,12 @@ func (b *backend) compileAccumulate() (*compiled, error) {
 	})
 }
 
-// compileUpdate is the optimizer: (state, sums) -> (state).
+// compileUpdate is the optimizer: (state, gradients) -> (state).
 func (b *backend) compileUpdate() (*compiled, error) {
 	return compile(b.engine, b.program.Name+"/update", func(g *graph.Graph) ([]*graph.Node, error) {
 		nodes := parameters(g, b.slots)
-		sums := inOrder(b.sums, parameters(g, b.sums))
-		update(b.program.Optimizer, b.names, sums[:len(b.names)], nodes)
+		gradients := b.sums[:len(b.names)]
+		update(b.program.Optimizer, b.names, inOrder(gradients, parameters(g, gradients)), nodes)
 		return inOrder(b.slots, nodes), nil
 	})
 }

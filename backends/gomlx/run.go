@@ -71,18 +71,14 @@ func (b *backend) accumulated(n int) error {
 		}
 		b.state, sums = outputs[:len(b.slots)], outputs[len(b.slots):]
 	}
-	// The loss is read later: a copy outlives the donation.
-	loss := sums[len(sums)-1]
-	kept, err := loss.CopyToDevice(0)
-	if err != nil {
-		return err
-	}
-	outputs, err := b.update.run(append(append([]compute.Buffer{}, b.state...), sums...), len(b.state)+len(sums))
+	gradients, loss := sums[:len(b.names)], sums[len(b.names)]
+	inputs := append(append([]compute.Buffer{}, b.state...), gradients...)
+	outputs, err := b.update.run(inputs, len(inputs))
 	if err != nil {
 		return err
 	}
 	b.state = outputs
-	return b.keep(kept)
+	return b.keep(loss)
 }
 
 // inputs appends x, and y where the graph wants labels, to the carried buffers.
