@@ -19,6 +19,17 @@ const (
 	Wrong        Verdict = "wrong"   // one side did other work
 )
 
+// The states of a cell. Only cells that are ok are ranked.
+const (
+	StatusOK          = "ok"
+	StatusUnproven    = "unproven" // timed, but not proven to have done the same work as the others
+	StatusFlaky       = "flaky"    // failed trials beside valid ones
+	StatusWrong       = "wrong"    // did other work
+	StatusUnsupported = "unsupported"
+	StatusFailed      = "failed"  // no valid trial, and a failure
+	StatusMissing     = "missing" // no trial that counts
+)
+
 // Summary is one cell under one metric.
 type Summary struct {
 	Cell       results.Cell
@@ -29,8 +40,8 @@ type Summary struct {
 	Confidence float64  // of the interval, as reached
 	Trials     int      // valid
 	Failed     int
-	Status     string // ok, flaky, wrong, unsupported, failed, missing
-	Reason     string // one line, unless ok
+	Status     string // one of the Status… constants
+	Reason     string // one line; empty when ok with an interval
 	Warnings   []string
 }
 

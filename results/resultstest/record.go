@@ -46,7 +46,7 @@ func ptr[T any](v T) *T { return &v }
 
 // record makes one trial.
 func (c Config) record(kind string, round, order int, cell results.Cell, rng *rand.Rand) results.Record {
-	f, _ := c.fault(cell, round)
+	f := c.fault(cell, round)
 	w := work(cell)
 	r := results.Record{
 		Schema: results.Schema, Kind: kind, Round: round, Attempt: 1, Order: order, Planned: c.planned(kind), Cell: cell, Work: w,

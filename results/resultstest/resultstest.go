@@ -3,6 +3,7 @@
 package resultstest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -41,7 +42,7 @@ type Config struct {
 type Fault struct {
 	Cell   func(results.Cell) bool
 	Rounds []int  // nil: all rounds, and the check and memory trials
-	End    string // a results.End…; EndOK with one of the below
+	End    string // a results.End…; "": EndOK
 	Reason string
 	Phase  string
 	Signal string
@@ -191,13 +192,14 @@ func (c Config) withDefaults() Config {
 }
 
 // fault is the last fault that meets the trial.
-func (c Config) fault(cell results.Cell, round int) (Fault, bool) {
+func (c Config) fault(cell results.Cell, round int) Fault {
 	for _, f := range slices.Backward(c.Faults) {
 		if f.Cell(cell) && (f.Rounds == nil || slices.Contains(f.Rounds, round)) {
-			return f, true
+			f.End = cmp.Or(f.End, results.EndOK)
+			return f
 		}
 	}
-	return Fault{End: results.EndOK}, false
+	return Fault{End: results.EndOK}
 }
 
 // noise is the log deviation of one trial from its cell's true step time.

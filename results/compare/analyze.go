@@ -1,0 +1,137 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// Defaults of a policy that leaves them open.
+const (
+	DefaultMetric    = "step-time"
+	DefaultAlpha     = 0.05
+	DefaultMinRounds = 7
+	DefaultMaxRounds = 20
+)
+
+// Analyze judges a run: each cell under its mode's primary metric, and each
+// backend against the baseline of the run. It is a pure function of the run.
+func Analyze(run results.Run) Analysis {
+	a := newAnalyst(run.Meta, run.Records)
+	out := Analysis{Baseline: run.Meta.Baseline, Policy: a.policy, Family: a.family, Warnings: append([]string(nil), run.Warnings...)}
+	out.Warnings = append(out.Warnings, a.warnings...)
+	if _, incomplete := results.Rounds(run.Records); len(incomplete) > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("incomplete, so not counted: %s %s", plural(len(incomplete), "round"), join(incomplete)))
+	}
+	for _, g := range a.groups {
+		out.Groups = append(out.Groups, a.group(g))
+	}
+	return out
+}
+
+// analyst holds what the parts of an analysis share.
+type analyst struct {
+	baseline string
+	policy   results.Policy
+	family   int
+	need     float64 // e-value of a decision
+	test     signs
+	groups   []group
+	by       map[results.Cell]*cellTrials
+	warnings []string
+}
+
+// group is the plan of a Group.
+type group struct {
+	key    results.Cell
+	metric results.Metric
+	cells  []results.Cell
+	base   *results.Cell // nil: the baseline is not planned here
+}
+
+func newAnalyst(meta results.Meta, records []results.Record) *analyst {
+	a := &analyst{baseline: meta.Baseline, policy: meta.Policy, by: sortTrials(meta.Cells, records)}
+	p := &a.policy
+	if !(p.Alpha > 0 && p.Alpha < 1) {
+		p.Alpha = DefaultAlpha
+	}
+	if !(p.MinEffect >= 0) || math.IsInf(p.MinEffect, 0) {
+		p.MinEffect = 0
+	}
+	if p.MinRounds < 1 {
+		p.MinRounds = DefaultMinRounds
+	}
+	if p.MaxRounds < 1 {
+		p.MaxRounds = max(DefaultMaxRounds, p.MinRounds)
+	}
+	a.plan(meta)
+	a.need = needed(a.family, p.Alpha)
+	a.test = signs{floor: p.MinRounds}
+	if a.family > 0 && a.test.allowed(p.MaxRounds, a.need) < 0 {
+		a.warnings = append(a.warnings, fmt.Sprintf("no verdict is possible: %d comparisons share alpha %g, which takes more than %d rounds", a.family, p.Alpha, p.MaxRounds))
+	}
+	return a
+}
+
+// plan groups the cells. The family is all planned comparisons, whatever
+// became of them: it must not depend on what was measured.
+func (a *analyst) plan(meta results.Meta) {
+	at := map[results.Cell]int{}
+	for _, c := range meta.Cells {
+		key := c.Group()
+		i, ok := at[key]
+		if !ok {
+			i = len(a.groups)
+			at[key] = i
+			a.groups = append(a.groups, group{key: key, metric: a.metric(key.Mode)})
+		}
+		g := &a.groups[i]
+		g.cells = append(g.cells, c)
+		if a.baseline != "" && c.Backend == a.baseline {
+			g.base = &c
+		}
+	}
+	for _, g := range a.groups {
+		if g.base != nil {
+			a.family += len(g.cells) - 1
+		}
+	}
+	if a.baseline == "" && len(a.groups) > 0 {
+		a.warnings = append(a.warnings, "no baseline is named, so nothing is compared")
+	}
+}
+
+// metric is the primary metric of a mode.
+func (a *analyst) metric(mode string) results.Metric {
+	name := a.policy.Metric[mode]
+	m, ok := results.LookupMetric(name)
+	if ok && m.Better != 0 && !m.Exact {
+		return m
+	}
+	if name != "" {
+		w := fmt.Sprintf("metric %q of mode %s cannot be judged, so it is %s", name, mode, DefaultMetric)
+		if !slices.Contains(a.warnings, w) {
+			a.warnings = append(a.warnings, w)
+		}
+	}
+	m, _ = results.LookupMetric(DefaultMetric)
+	return m
+}
+
+func (a *analyst) group(g group) Group {
+	out := Group{Key: g.key, Metric: g.metric.Name}
+	for _, c := range g.cells {
+		out.Summaries = append(out.Summaries, a.by[c].summary(g.metric))
+		if a.baseline != "" && c.Backend != a.baseline {
+			out.Comparisons = append(out.Comparisons, a.compare(g, c))
+		}
+	}
+	return out
+}
+
+func join(list []int) string {
+	s := fmt.Sprint(list)
+	return s[1 : len(s)-1]
+}

@@ -1,0 +1,127 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// compare judges one backend of a group against the baseline.
+func (a *analyst) compare(g group, headCell results.Cell) Comparison {
+	baseCell := headCell
+	baseCell.Backend = a.baseline
+	c := Comparison{Base: baseCell, Head: headCell, Metric: g.metric.Name, Needed: a.need}
+	if g.base == nil {
+		c.Verdict = Missing
+		c.Warnings = []string{fmt.Sprintf("the baseline %s is not planned for %s", a.baseline, g.key.Name())}
+		return c
+	}
+	base, head := a.by[baseCell], a.by[headCell]
+	for _, side := range []*cellTrials{base, head} {
+		for _, w := range side.warnings {
+			c.Warnings = append(c.Warnings, side.cell.Backend+": "+w)
+		}
+		if side.reason != "" {
+			c.Warnings = append(c.Warnings, side.cell.Backend+": "+side.status+": "+side.reason)
+		}
+	}
+	if v, ok := barred(base.status, head.status); ok {
+		c.Verdict = v
+		return c
+	}
+	x, lost := logRatios(base.timed, head.timed, g.metric)
+	if lost > 0 {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%d %s left out: one side has no %s", lost, plural(lost, "round"), g.metric.Name))
+	}
+	c.Rounds = len(x)
+	if len(x) == 0 {
+		c.Verdict = Missing
+		c.Warnings = append(c.Warnings, "no round has both sides")
+		return c
+	}
+	delta := math.Log1p(a.policy.MinEffect)
+	d := decide(a.test, x, delta, a.need)
+	c.Ratio = finitePtr(math.Exp(median(x)))
+	c.Evidence = d.evidence
+	if v := a.test.detectable(x, max(len(x), a.policy.MaxRounds), delta, a.need); finitePtr(v) != nil {
+		c.Detectable = v
+	}
+	if !d.broken {
+		c.Lo, c.Hi = finitePtr(math.Exp(d.lo)), finitePtr(math.Exp(d.hi))
+		if math.IsInf(d.lo, -1) {
+			c.Lo = nil
+		}
+		if m := median(x); m < d.lo || m > d.hi {
+			c.Warnings = append(c.Warnings, "the ratio moved during the run: its median lies outside of the range that earlier rounds left open")
+		}
+	} else {
+		c.Warnings = append(c.Warnings, "no single ratio explains all rounds: it moved during the run")
+	}
+	c.Verdict = d.verdict(g.metric.Better)
+	if base.status == StatusUnproven || head.status == StatusUnproven {
+		c.Verdict = Inconclusive // work that is not proven the same is shown, not ranked
+	}
+	return c
+}
+
+// barred says which verdict the sides' states force, if they force one.
+func barred(states ...string) (Verdict, bool) {
+	has := func(s string) bool { return slices.Contains(states, s) }
+	switch {
+	case has(StatusWrong):
+		return Wrong, true
+	case has(StatusUnsupported), has(StatusFailed), has(StatusMissing):
+		return Missing, true
+	case has(StatusFlaky):
+		return Flaky, true
+	}
+	return "", false
+}
+
+// verdict words a decision for a metric of which smaller (-1) or larger (+1)
+// is better.
+func (d decision) verdict(better int) Verdict {
+	switch {
+	case d.equal:
+		return Equivalent
+	case d.larger && better > 0, d.smaller && better < 0:
+		return Improved
+	case d.larger && better < 0, d.smaller && better > 0:
+		return Regressed
+	}
+	return Inconclusive
+}
+
+// logRatios pairs the trials of a round, in the order of rounds: the log of
+// head over base. lost counts rounds with both trials of which one has no
+// value of the metric.
+func logRatios(base, head []results.Record, m results.Metric) (x []float64, lost int) {
+	of := map[int]results.Record{}
+	for _, r := range base {
+		of[r.Round] = r
+	}
+	for _, r := range head { // in the order of rounds
+		b, ok := of[r.Round]
+		if !ok {
+			continue
+		}
+		vb, ok1 := m.Of(b)
+		vh, ok2 := m.Of(r)
+		l := math.Log(vh) - math.Log(vb)
+		if !ok1 || !ok2 || vb <= 0 || vh <= 0 || finitePtr(l) == nil {
+			lost++
+			continue
+		}
+		x = append(x, l)
+	}
+	return x, lost
+}
+
+// median of a sample that is not empty.
+func median(x []float64) float64 {
+	s := slices.Sorted(slices.Values(x))
+	n := len(s)
+	return s[(n-1)/2]/2 + s[n/2]/2
+}

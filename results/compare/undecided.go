@@ -1,0 +1,60 @@
+package compare
+
+import "github.com/dlbench/dlbench/results"
+
+// Undecided returns the planned cells that another round should measure, in
+// the order of the plan. Before the policy's floor of rounds that is every
+// cell that can still have a verdict; from then on the cells of comparisons
+// that are open, the baseline as long as one in its group is; after the cap
+// none. Only complete rounds count.
+func Undecided(meta results.Meta, done []results.Record) []results.Cell {
+	a := newAnalyst(meta, done)
+	rounds := 0
+	trials, _ := results.Rounds(done)
+	for _, r := range trials {
+		rounds = max(rounds, r.Round)
+	}
+	if rounds >= a.policy.MaxRounds {
+		return nil
+	}
+	need := map[results.Cell]bool{}
+	for _, g := range a.groups {
+		for _, c := range g.cells {
+			if rounds < a.policy.MinRounds {
+				need[c] = !a.by[c].settled()
+			} else if g.base != nil && c != *g.base && a.open(g, c) {
+				need[c], need[*g.base] = true, true
+			}
+		}
+	}
+	var cells []results.Cell
+	for _, c := range meta.Cells {
+		if need[c] {
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// open reports whether more rounds could still decide a comparison.
+func (a *analyst) open(g group, head results.Cell) bool {
+	for _, c := range []results.Cell{*g.base, head} {
+		if s := a.by[c].status; s != StatusOK && s != StatusMissing {
+			return false
+		}
+	}
+	v := a.compare(g, head).Verdict
+	return v == Inconclusive || v == Missing
+}
+
+// settled reports whether more trials of the cell would tell nothing: it did
+// other work, cannot do the work, or failed twice without a valid trial.
+func (c *cellTrials) settled() bool {
+	switch c.status {
+	case StatusWrong, StatusUnsupported:
+		return true
+	case StatusFailed:
+		return c.failed >= 2
+	}
+	return false
+}

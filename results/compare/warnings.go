@@ -1,0 +1,100 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// From when on something is worth a warning.
+const (
+	threadsOver  = 1.05 // CPU time per wall time, over the threads that were granted
+	stealShare   = 0.01 // of the trial's wall time
+	throttled    = 0.01
+	waitingShare = 0.10 // some task waited for a CPU
+	othersShare  = 0.10 // of one CPU
+	canaryOver   = 1.25 // over the median of the run
+)
+
+// warnings are the doubts about the valid trials of a cell. They flag trials;
+// none is left out for them.
+func warnings(trials []results.Record, usualCanary float64) []string {
+	var list []string
+	add := func(n int, text string) {
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%d of %d trials %s", n, len(trials), text))
+		}
+	}
+	notSteady, over, most := 0, 0, 0.0
+	var threads int
+	disturbed := 0
+	var causes []string
+	for _, r := range trials {
+		if r.Steady != nil && !r.Steady.Reached {
+			notSteady++
+		}
+		if u := r.Usage; u != nil && u.WallNS > 0 && r.Cell.Threads > 0 {
+			used := float64(u.CPUNS) / float64(u.WallNS)
+			if used > threadsOver*float64(r.Cell.Threads) {
+				over++
+				most, threads = max(most, used), r.Cell.Threads
+			}
+		}
+		if c := disturbances(r, usualCanary); len(c) > 0 {
+			disturbed++
+			for _, cause := range c {
+				if !slices.Contains(causes, cause) {
+					causes = append(causes, cause)
+				}
+			}
+		}
+	}
+	add(notSteady, "not steady after the longest warm-up")
+	add(over, fmt.Sprintf("used more CPU than granted (up to %.2f CPUs, granted %d)", most, threads))
+	slices.Sort(causes)
+	add(disturbed, "disturbed ("+strings.Join(causes, ", ")+")")
+	return list
+}
+
+// disturbances names what else happened on the host during a trial.
+func disturbances(r results.Record, usualCanary float64) []string {
+	d := r.Disturb
+	if d == nil || r.WallNS <= 0 {
+		return nil
+	}
+	var list []string
+	share := func(ns *int64, limit float64, name string) {
+		if ns != nil && float64(*ns) > limit*float64(r.WallNS) {
+			list = append(list, name)
+		}
+	}
+	share(d.StealNS, stealShare, "CPU time stolen by the hypervisor")
+	share(d.ThrottledNS, throttled, "throttled by the cgroup")
+	share(d.PSICPUNS, waitingShare, "tasks waited for a CPU")
+	share(d.OthersCPUNS, othersShare, "other processes ran")
+	if usualCanary > 0 && float64(d.CanaryNS) > canaryOver*usualCanary {
+		list = append(list, "the canary was slow")
+	}
+	return list
+}
+
+// usualCanary is the median time of the canary kernel over the run.
+func usualCanary(records []results.Record) float64 {
+	var ns []int64
+	for _, r := range records {
+		if r.Disturb != nil && r.Disturb.CanaryNS > 0 {
+			ns = append(ns, r.Disturb.CanaryNS)
+		}
+	}
+	if len(ns) == 0 {
+		return 0
+	}
+	slices.Sort(ns)
+	return float64(ns[len(ns)/2])
+}
+
+// SameHost lists what differs between two hosts, with both values. Speeds may
+// be compared without a warning only where it is empty.
+func SameHost(a, b results.Host) []string { return a.Diff(b) }
