@@ -60,7 +60,10 @@ func (s Spec) check() error {
 	if len(s.Layers) == 0 {
 		return fmt.Errorf("%s: layers: empty: expected at least one", s.where())
 	}
-	return s.Steps.check(s.where())
+	if err := s.Steps.check(); err != nil {
+		return fmt.Errorf("%s: steps: %w", s.where(), err)
+	}
+	return nil
 }
 
 func (in Input) check() error {
@@ -104,7 +107,7 @@ func (d Data) check(in Input) error {
 	return nil
 }
 
-func (s Steps) check(where string) error {
+func (s Steps) check() error {
 	for _, f := range []struct {
 		name     string
 		v, lo, h int
@@ -115,7 +118,7 @@ func (s Steps) check(where string) error {
 		{"per-block", s.PerBlock, 1, 100_000},
 	} {
 		if f.v < f.lo || f.v > f.h {
-			return fmt.Errorf("%s: steps: %s %d: expected %d to %d", where, f.name, f.v, f.lo, f.h)
+			return fmt.Errorf("%s %d: expected %d to %d", f.name, f.v, f.lo, f.h)
 		}
 	}
 	return nil
@@ -124,7 +127,7 @@ func (s Steps) check(where string) error {
 // loss resolves the loss against the shape of the logits.
 func (s Spec) loss(logits []int) (Op, error) {
 	l := s.Loss
-	l.pos = cmp.Or(l.pos, s.where()+": loss")
+	l.at = cmp.Or(l.at, place{file: s.where()})
 	if r := cmp.Or(l.Reduction, "mean"); r != "mean" {
 		return Op{}, l.errorf("reduction %q: expected mean", r)
 	}
@@ -150,7 +153,7 @@ func (s Spec) loss(logits []int) (Op, error) {
 // beta2 0.999, epsilon 1e-8, the values of the paper.
 func (s Spec) optimizer() (Op, error) {
 	l := s.Optimizer
-	l.pos = cmp.Or(l.pos, s.where()+": optimizer")
+	l.at = cmp.Or(l.at, place{file: s.where()})
 	a := Attr{Rate: l.Rate}
 	switch l.Op {
 	case OptSGD:

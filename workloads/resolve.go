@@ -39,7 +39,7 @@ func (s Spec) Resolve(set Settings) (Program, error) {
 	if err := set.Validate(); err != nil {
 		return Program{}, fmt.Errorf("%s: %w", s.Workload, err)
 	}
-	r := resolver{mode: set.Mode, input: s.Input, names: map[string]string{}}
+	r := resolver{name: s.Workload, mode: set.Mode, input: s.Input, names: map[string]place{}}
 	out, err := r.layers(s.Layers, value{id: -1, shape: s.Input.Shape}, "")
 	if err != nil {
 		return Program{}, err
@@ -95,19 +95,20 @@ type value struct {
 }
 
 type resolver struct {
+	name   string // of the workload
 	mode   Mode
 	input  Input
 	ops    []Op
 	params []Param
-	names  map[string]string // layer name -> where it was given
+	names  map[string]place // layer name -> where it was given
 }
 
 // layers appends the ops of ls, fed with in, and returns the last one's output.
 // suffix is appended to names, to keep the copies of a repeated body apart.
 func (r *resolver) layers(ls []Layer, in value, suffix string) (value, error) {
 	for i, l := range ls {
-		if l.pos == "" {
-			l.pos = "layer " + strconv.Itoa(i+1)
+		if l.at.line == 0 {
+			l.at.file = fmt.Sprintf("%s layer %d", r.name, i+1)
 		}
 		var err error
 		switch l.Op {
@@ -186,7 +187,7 @@ func (r *resolver) layer(l Layer, in value, suffix string) (value, error) {
 		if before, dup := r.names[l.Name]; dup {
 			return value{}, l.errorf("duplicate name %q, first used at %s", l.Name, before)
 		}
-		r.names[l.Name] = l.pos
+		r.names[l.Name] = l.at
 	}
 	attr, shape, err := kind.shape(l, in.shape, r.input)
 	if err != nil {
@@ -227,18 +228,19 @@ func (l Layer) errorf(format string, args ...any) error {
 	if l.Name != "" {
 		what += " " + l.Name
 	}
-	return &LayerError{Pos: l.pos, Layer: what, Message: fmt.Sprintf(format, args...)}
+	return &LayerError{at: l.at, Layer: what, Message: fmt.Sprintf(format, args...)}
 }
 
 // LayerError is a layer that cannot be resolved.
 type LayerError struct {
-	Pos     string // "file:line:col", or "layer N" of a spec not loaded from a file
 	Layer   string // op and name
 	Message string
+
+	at place // in the file, or the number of the layer in a spec that was not loaded
 }
 
 // Error gives place, layer and message in one line.
-func (e *LayerError) Error() string { return e.Pos + ": " + e.Layer + ": " + e.Message }
+func (e *LayerError) Error() string { return e.at.String() + ": " + e.Layer + ": " + e.Message }
 
 // elements is the product of a shape, and false where a side is not positive
 // or the product passes maxElements.

@@ -59,5 +59,5 @@ type Layer struct {
 	Body     []Layer // residual, group
 	Shortcut []Layer // residual
 
-	pos string // "file:line:col" when loaded from YAML
+	at place // when loaded from YAML
 }
