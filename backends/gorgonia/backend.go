@@ -1,0 +1,257 @@
+package gorgonia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	// The tensor library checks at start that the garbage collector does not
+	// move objects, through a package that must know the Go version in use.
+	_ "go4.org/unsafe/assume-no-moving-gc"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// Backend holds one compiled program.
+type Backend struct {
+	job     backends.Job
+	graph   *graph
+	data    *data
+	initial map[string]workloads.Tensor
+	solver  G.Solver
+	loss    float64 // of the last step that Run executed
+	last    int     // its batch; -1 before the first
+}
+
+// New returns an empty backend.
+func New() backends.Backend { return &Backend{} }
+
+// Build reads parameters and batches, builds the graph with its gradients and
+// compiles it.
+func (b *Backend) Build(ctx context.Context, job backends.Job) (backends.Built, error) {
+	weights, err := workloads.ReadSafetensors(job.Weights)
+	if err != nil {
+		return backends.Built{}, err
+	}
+	batches, err := workloads.ReadSafetensors(job.Batches)
+	if err != nil {
+		return backends.Built{}, err
+	}
+	return b.build(ctx, job, weights, batches)
+}
+
+func (b *Backend) build(ctx context.Context, job backends.Job, weights, batches map[string]workloads.Tensor) (backends.Built, error) {
+	if err := supported(job); err != nil {
+		return backends.Built{}, err
+	}
+	if job.For == backends.ForCheck {
+		job.Program = job.Program.WithoutDropout()
+	}
+	g, err := compile(job.Program, dtypeOf(job.Settings.Precision))
+	if err != nil {
+		return backends.Built{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return backends.Built{}, err
+	}
+	d, err := g.load(batches, job)
+	if err != nil {
+		return backends.Built{}, err
+	}
+	*b = Backend{job: job, graph: g, data: d, initial: weights}
+	if err := b.Reset(); err != nil {
+		return backends.Built{}, err
+	}
+	return backends.Built{
+		Params: backends.Trainable(job.Program),
+		DTypes: map[string]string{
+			"params":      string(job.Settings.Precision),
+			"activations": string(job.Settings.Precision),
+		},
+		Accumulated: g.micros,
+	}, nil
+}
+
+// supported says what of the job the library cannot do.
+func supported(job backends.Job) error {
+	s := job.Settings
+	switch {
+	case s.Precision != workloads.F32 && s.Precision != workloads.F64:
+		return fmt.Errorf("%w: precision %s: Gorgonia computes in f32 and f64", backends.ErrUnsupported, s.Precision)
+	case s.Device != "" && s.Device != "cpu":
+		return fmt.Errorf("%w: device %s: Gorgonia's CUDA kernels are of the CUDA 10 era and need nvcc at build time", backends.ErrUnsupported, s.Device)
+	case s.Data != "" && s.Data != "resident" && s.Data != "host":
+		return fmt.Errorf("%w: data %q: expected resident or host", backends.ErrUnsupported, s.Data)
+	case len(job.Program.Segments) > 0:
+		return fmt.Errorf("%w: checkpointing: a Gorgonia graph keeps every activation that its gradient reads", backends.ErrUnsupported)
+	}
+	return nil
+}
+
+func dtypeOf(p workloads.Precision) tensor.Dtype {
+	if p == workloads.F64 {
+		return tensor.Float64
+	}
+	return tensor.Float32
+}
+
+// Run executes one step per batch number.
+func (b *Backend) Run(batches []int) error {
+	for _, i := range batches {
+		loss, err := b.pass(i)
+		if err != nil {
+			return err
+		}
+		b.last, b.loss = i, loss
+		if b.solver == nil {
+			continue
+		}
+		if err := b.solver.Step(b.graph.learnables); err != nil {
+			return fmt.Errorf("optimizer: %w", err)
+		}
+	}
+	return nil
+}
+
+// pass runs the graph on every micro-batch of a batch and returns their mean
+// loss (0 in inference, where the loss is not part of the graph). Gradients,
+// where there are any, are left in the learnables.
+func (b *Backend) pass(batch int) (loss float64, err error) {
+	if batch < 0 || batch >= b.data.batches {
+		return 0, fmt.Errorf("batch %d: the file holds batches 0 to %d", batch, b.data.batches-1)
+	}
+	for micro := range b.graph.micros {
+		if err := b.data.feed(batch*b.graph.micros + micro); err != nil {
+			return 0, err
+		}
+		b.graph.drop()
+		err := b.graph.vm.RunAll()
+		b.graph.vm.Reset()
+		if err != nil {
+			return 0, fmt.Errorf("batch %d: %w", batch, err)
+		}
+		if b.graph.lossValue != nil {
+			loss += scalar(b.graph.lossValue)
+		}
+	}
+	return loss / float64(b.graph.micros), nil
+}
+
+// Reset restores initial parameters, statistics and optimizer state.
+func (b *Backend) Reset() error {
+	for _, p := range b.graph.params {
+		t, ok := b.initial[p.Name]
+		if !ok {
+			return fmt.Errorf("weights: no tensor %q", p.Name)
+		}
+		if err := p.load(t); err != nil {
+			return err
+		}
+	}
+	b.graph.reseed()
+	b.last, b.loss = -1, 0
+	b.solver = nil
+	if b.job.Program.Mode == workloads.Train {
+		b.solver = newSolver(b.job.Program)
+	}
+	return nil
+}
+
+// Read returns values without changing state.
+func (b *Backend) Read(what string, batch int) (map[string]backends.Tensor, error) {
+	switch what {
+	case "loss":
+		return b.readLoss()
+	case "logits":
+		return b.readLogits(batch)
+	case "grads":
+		return b.readGrads(batch)
+	case "params":
+		out := make(map[string]backends.Tensor, len(b.graph.params))
+		for _, p := range b.graph.params {
+			out[p.Name] = p.read(piece.weights)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("read %q: expected loss, logits, grads or params", what)
+}
+
+func (b *Backend) readLoss() (map[string]backends.Tensor, error) {
+	if b.last < 0 {
+		return nil, errors.New("read loss: no step was run")
+	}
+	loss := b.loss
+	if b.job.Program.Mode == workloads.Infer {
+		loss = lossOf(b.job.Program.Loss.Op, b.graph.logits(), b.data.labelsOf(b.last))
+	}
+	return map[string]backends.Tensor{"loss": {Shape: []int{1}, Data: []float64{loss}}}, nil
+}
+
+func (b *Backend) readLogits(batch int) (map[string]backends.Tensor, error) {
+	if b.job.Program.Mode == workloads.Infer && batch == b.last {
+		return logitsTensor(b.job.Program.Batch, b.graph.logits()), nil
+	}
+	restore := b.graph.save()
+	defer restore()
+	var rows []float64
+	for micro := range b.graph.micros {
+		if err := b.data.feed(batch*b.graph.micros + micro); err != nil {
+			return nil, err
+		}
+		b.graph.drop()
+		err := b.graph.vm.RunAll()
+		b.graph.vm.Reset()
+		if err != nil {
+			return nil, fmt.Errorf("batch %d: %w", batch, err)
+		}
+		rows = append(rows, b.graph.logits()...)
+	}
+	if b.job.Program.Mode == workloads.Infer {
+		b.last = batch // the machine now holds these logits
+	}
+	return logitsTensor(b.job.Program.Batch, rows), nil
+}
+
+func logitsTensor(batch int, rows []float64) map[string]backends.Tensor {
+	return map[string]backends.Tensor{"logits": {Shape: []int{batch, len(rows) / batch}, Data: rows}}
+}
+
+func (b *Backend) readGrads(batch int) (map[string]backends.Tensor, error) {
+	if b.job.Program.Mode != workloads.Train {
+		return nil, errors.New("read grads: an inference program has none")
+	}
+	if b.job.For != backends.ForCheck {
+		return nil, errors.New(`read grads: expected a build for "check"`)
+	}
+	restore := b.graph.save()
+	defer restore()
+	if _, err := b.pass(batch); err != nil {
+		return nil, err
+	}
+	out := map[string]backends.Tensor{}
+	for _, p := range b.graph.params {
+		if p.Buffer {
+			continue
+		}
+		t := p.read(piece.gradient)
+		for i := range t.Data {
+			t.Data[i] /= float64(b.graph.micros)
+		}
+		out[p.Name] = t
+	}
+	return out, nil
+}
+
+// Close releases the machine.
+func (b *Backend) Close() error {
+	if b.graph == nil {
+		return nil
+	}
+	err := b.graph.vm.Close()
+	*b = Backend{}
+	return err
+}

@@ -1,0 +1,45 @@
+// Package gorgonia measures gorgonia.org/gorgonia: a static graph, compiled
+// once into a list of instructions and run by its TapeMachine on gonum's BLAS.
+//
+// The graph is built from the library's public operations only. The library
+// (v0.9.18) has faults that would silently compute something else; each is
+// avoided, not patched, and named here because the way around it shapes the
+// code:
+//
+//   - Rectify has slope 1 at zero, where every other framework has 0. ReLU is
+//     the product with Gt(x, 0), as Rectify's own comment suggests.
+//   - SoftMax and LogSoftMax over the last axis subtract the maximum of the
+//     wrong row (it begins with the tensor's first element), so large logits
+//     overflow. Over an inner axis they are right: rows get a trailing axis of
+//     length 1. Their gradient needs the axis named, not left to its default.
+//   - Dropout's gradient is scaled by 1/p instead of 1/(1-p). Here the mask is
+//     an input that is filled in each step and multiplied.
+//   - Two different nodes whose 32-bit hashes collide are merged by the
+//     compiler without a check. Hashes depend on the names of inputs: build
+//     tries other names until none collide.
+//   - A slice's hash holds its bounds modulo 256. splitPoint avoids equal ones.
+//   - Reshape shares memory with its source, and element-wise operations
+//     overwrite an operand that the compiler thinks dead. rowsAs and flatten
+//     copy where both could meet.
+//   - Mul takes a matrix with one row or column for a vector. Such products
+//     are run as a batch of one.
+//   - GlobalAveragePool2D has no gradient, and a Sum or Mean over two axes of
+//     four adds up other elements than asked. Here it is two means in a row.
+//   - BatchNorm(x, nil, nil) makes a scale as large as x: scale and bias are
+//     always given. Its running statistics are set after the machine is made,
+//     since NewTapeMachine resets them.
+//   - A node's Value after a run may be another node's: the memory is reused.
+//     Results leave the graph through Read nodes.
+//   - The machine must be Reset after every run: operations that find their
+//     result register filled take its contents for their input.
+//
+// MaxPool2D panics in its gradient when a window holds no number above
+// -MaxFloat, that is NaN or -Inf in all places: a diverged run. The panic is
+// in a goroutine of the library, where no caller can recover; it ends the
+// process. Every trial has a process of its own, so the harness sees one
+// crashed trial and goes on.
+//
+// An LSTM is unrolled, about 60 nodes per time step and layer; compile time
+// grows with the square of the node count (two to three seconds at 100 steps).
+// The gradient of an embedding is a dense table, allocated in every step.
+package gorgonia
