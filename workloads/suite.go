@@ -1,0 +1,214 @@
+package workloads
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Suite says what one run measures, on which backends, and how it judges.
+type Suite struct {
+	Name     string
+	Title    map[string]string // language -> text, for people
+	Notes    map[string]string // language -> what a reader of the report must know
+	Backends []string          // names of catalog entries
+	Cells    []CellLine
+	Rounds   Rounds
+	Limits   Limits
+	Compare  Compare
+
+	file string
+}
+
+// CellLine spans the product of its lists; the lines of a suite add up. A line
+// leaves no list empty: Load fills in the suite's common values and defaults.
+type CellLine struct {
+	Workloads   []string
+	Modes       []Mode
+	Precisions  []Precision
+	Devices     []string
+	Data        []string
+	Batches     []int
+	Accumulates []int
+	Threads     []int
+	Checkpoints []int
+	Steps       Steps // a zero field leaves the workload's own number
+
+	at place
+}
+
+// Rounds bounds how often every cell is measured.
+type Rounds struct {
+	Min, Max int
+	Until    string // UntilDecided or UntilMax
+}
+
+// When a suite stops measuring a cell.
+const (
+	UntilDecided = "decided" // as soon as its comparison is decided, at Max at the latest
+	UntilMax     = "max"     // after Max rounds
+)
+
+// Limits bound one trial and the whole suite.
+type Limits struct {
+	Trial, Suite time.Duration // 0: no limit for Suite
+	Memory       int64         // bytes of a trial's process tree
+}
+
+// Compare is the family of comparisons that a suite decides: every cell's
+// primary metric against one named backend.
+type Compare struct {
+	Baseline  string
+	Metric    map[Mode]string // name of a metric of package results
+	MinEffect float64         // relative difference that matters, for example 0.05
+	Alpha     float64         // error probability of the whole family
+}
+
+// Planned is one point of a suite: a workload with settings, for all backends.
+type Planned struct {
+	Spec     Spec // Spec.Steps is what this point runs
+	Settings Settings
+}
+
+var (
+	suiteName   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$`)
+	backendName = regexp.MustCompile(`^[a-z][a-z0-9]*([-_.][a-z][a-z0-9]*)*$`)
+	metricName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+)
+
+const maxPlanned = 10_000
+
+// LoadSuite reads one suite from a YAML file, as strictly as Load.
+func LoadSuite(fsys fs.FS, path string) (Suite, error) {
+	data, err := readFS(fsys, path)
+	if err != nil {
+		return Suite{}, err
+	}
+	return parseSuite(path, data)
+}
+
+// LoadSuiteFile is LoadSuite for a path of the operating system.
+func LoadSuiteFile(path string) (Suite, error) {
+	data, err := readOS(path)
+	if err != nil {
+		return Suite{}, err
+	}
+	return parseSuite(path, data)
+}
+
+// Expand returns every point of the suite in the order of its lines. Workloads
+// are looked up among own first, then among the shipped ones. The error names
+// the line, and a point that two lines both give.
+func (s Suite) Expand(own ...Spec) ([]Planned, error) {
+	var out []Planned
+	type point struct {
+		workload string
+		settings Settings
+	}
+	seen := map[point]place{}
+	for _, line := range s.Cells {
+		for _, name := range line.Workloads {
+			spec, err := lookUp(name, own)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", line.where(s), err)
+			}
+			spec.Steps = spec.Steps.over(line.Steps)
+			for _, set := range line.settings() {
+				p, err := spec.Resolve(set)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", line.where(s), err)
+				}
+				key := point{p.Name, set}
+				if before, dup := seen[key]; dup {
+					return nil, fmt.Errorf("%s: %s %s batch %d %s appears twice, first at %s: expected every cell once", line.where(s), name, set.Mode, set.Batch, set.Precision, before)
+				}
+				seen[key] = line.at
+				if out = append(out, Planned{Spec: spec, Settings: set}); len(out) > maxPlanned {
+					return nil, fmt.Errorf("%s: more than %d cells", line.where(s), maxPlanned)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func (l CellLine) where(s Suite) string {
+	if l.at.line > 0 {
+		return l.at.String()
+	}
+	return "suite " + cmp.Or(s.file, s.Name)
+}
+
+func lookUp(name string, own []Spec) (Spec, error) {
+	if i := slices.IndexFunc(own, func(s Spec) bool { return s.Workload == name }); i >= 0 {
+		return own[i], nil
+	}
+	if s, ok := Find(name); ok {
+		return s, nil
+	}
+	var names []string
+	for _, s := range append(slices.Clone(own), Shipped()...) {
+		names = append(names, s.Workload)
+	}
+	return Spec{}, fmt.Errorf("unknown workload %s%s", quote(name), didYouMean(name, names))
+}
+
+// over returns s with the non-zero fields of o in place of its own.
+func (s Steps) over(o Steps) Steps {
+	return Steps{
+		Check: cmp.Or(o.Check, s.Check), WarmupMax: cmp.Or(o.WarmupMax, s.WarmupMax),
+		Blocks: cmp.Or(o.Blocks, s.Blocks), PerBlock: cmp.Or(o.PerBlock, s.PerBlock),
+	}
+}
+
+// settings is the product of the line's lists, the first axis slowest.
+func (l CellLine) settings() []Settings {
+	out := []Settings{{}}
+	out = product(out, l.Modes, func(s *Settings, v Mode) { s.Mode = v })
+	out = product(out, l.Precisions, func(s *Settings, v Precision) { s.Precision = v })
+	out = product(out, l.Devices, func(s *Settings, v string) { s.Device = v })
+	out = product(out, l.Data, func(s *Settings, v string) { s.Data = v })
+	out = product(out, l.Batches, func(s *Settings, v int) { s.Batch = v })
+	out = product(out, l.Accumulates, func(s *Settings, v int) { s.Accumulate = v })
+	out = product(out, l.Threads, func(s *Settings, v int) { s.Threads = v })
+	return product(out, l.Checkpoints, func(s *Settings, v int) { s.Checkpoint = v })
+}
+
+func product[T any](in []Settings, values []T, set func(*Settings, T)) []Settings {
+	if len(in)*len(values) > maxPlanned+1 { // Expand reports it; do not build it first
+		values = values[:max(1, (maxPlanned+1)/len(in))]
+	}
+	out := make([]Settings, 0, len(in)*len(values))
+	for _, s := range in {
+		for _, v := range values {
+			set(&s, v)
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// ParseBytes reads a size such as "4GiB" or "512 MiB", as in a suite's limits.
+func ParseBytes(s string) (int64, error) {
+	units := []struct {
+		suffix string
+		shift  int
+	}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}}
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n < 1 || n > 1<<50>>u.shift {
+			break
+		}
+		return n << u.shift, nil
+	}
+	return 0, fmt.Errorf("%s: expected a size such as 4GiB or 512MiB", quote(s))
+}
