@@ -116,8 +116,14 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 	return built, nil
 }
 
-// engineConfig limits the backend's pool of workers to the grant.
-func engineConfig(threads int) string { return fmt.Sprintf("parallelism=%d", max(threads, 1)) }
+// engineConfig limits the Go backend's pool of workers to the grant, and has
+// ops run one after another, each on all workers, in the order in which the
+// graph was written. By default independent ops run at the same time; two
+// large matrix products that each hold a worker and wait for more of them
+// then never end (compute v0.1.2: Pool.Saturate inside executeParallel).
+func engineConfig(threads int) string {
+	return fmt.Sprintf("parallelism=%d,ops_sequential,creation_order", max(threads, 1))
+}
 
 // configure takes over the job and refuses what cannot be done.
 func (b *backend) configure(job backends.Job) error {

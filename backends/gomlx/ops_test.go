@@ -106,7 +106,7 @@ func settings() workloads.Settings {
 
 // spec writes the model as an author would.
 func (m model) spec(optimizer workloads.Layer) workloads.Spec {
-	data := workloads.Data{Generator: "class-blobs", Classes: 3, Batches: 2, Seed: 7}
+	data := workloads.Data{Generator: "class-blobs", Classes: m.layers[len(m.layers)-1].Units, Batches: 2, Seed: 7}
 	switch m.input.Kind {
 	case workloads.KindTokens:
 		data.Generator = "planted-tokens"
