@@ -10,9 +10,11 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // TestMain lets the test binary play the supervisor, the harness and every
@@ -113,20 +115,46 @@ func family(args []string) {
 	spawn("sleep")
 }
 
-// eat touches args[0] MiB step by step and tells after each how far it is.
+// eat touches args[0] MiB as fast as it can, on args[1] threads, in huge pages
+// where the kernel has them. args[2], when there, is a file of 8 bytes that
+// counts the touched bytes and survives SIGKILL.
 func eat(args []string) {
-	const step = 4 << 20
-	for n := range number(args[0]) / 4 {
-		b, err := syscall.Mmap(-1, 0, step, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	size, threads := number(args[0])<<20, 1
+	if len(args) > 1 {
+		threads = number(args[1])
+	}
+	touched := new(atomic.Int64)
+	if len(args) > 2 {
+		f, err := os.OpenFile(args[2], os.O_RDWR, 0)
 		if err != nil {
 			panic(err)
 		}
-		for i := 0; i < len(b); i += 4096 {
-			b[i] = 1
+		b, err := syscall.Mmap(int(f.Fd()), 0, 8, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+		if err != nil {
+			panic(err)
 		}
-		if len(args) > 1 { // a witness that survives SIGKILL
-			os.WriteFile(args[1], []byte(strconv.Itoa((n+1)*step)), 0o600)
-		}
+		touched = (*atomic.Int64)(unsafe.Pointer(&b[0]))
+	}
+	// NORESERVE: more than the host has is refused at once otherwise.
+	b, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
+	if err != nil {
+		panic(err)
+	}
+	if threads > 1 {
+		syscall.Madvise(b, 14) // MADV_HUGEPAGE
+	}
+	for i := range threads {
+		part := b[i*size/threads : (i+1)*size/threads]
+		go func() {
+			const step = 1 << 20
+			for ; len(part) >= step; part = part[step:] {
+				for i := 0; i < step; i += 4096 {
+					part[i] = 1
+				}
+				touched.Add(step)
+			}
+		}()
 	}
 	time.Sleep(time.Minute)
 }
