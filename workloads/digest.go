@@ -16,28 +16,32 @@ type Digest struct {
 // what the eager engine computes in float64, and how far a given precision may
 // stand from it.
 type Golden struct {
-	Schema   int    `json:"schema"`
-	Program  string `json:"program"` // Program.Hash
-	Name     string `json:"name"`    // for people: workload/mode/batch
-	Dialect  string `json:"dialect"` // "" or the declared variant that the oracle followed, e.g. "adam-epsilon=uncorrected"
-	Dropout  bool   `json:"dropout"` // the program has dropout: Losses and Tensors are at rate 0
-	Losses   []float64
-	Tensors  map[string]Fingerprint
-	Budgets  map[Precision]Budget
-	LossBand []Band `json:",omitempty"` // per step, over 64 dropout masks; only with Dropout
+	Schema   int                    `json:"schema"`
+	Program  string                 `json:"program"` // Program.Hash
+	Name     string                 `json:"name"`    // for people: workload/mode/batch
+	Dialect  string                 `json:"dialect"` // "" or the declared variant that the oracle followed, e.g. "adam-epsilon=uncorrected"
+	Dropout  bool                   `json:"dropout"` // the program has dropout: Losses and Tensors are at rate 0
+	Losses   []float64              `json:"losses"`  // of steps 0, 1, ...: the checked ones and the measured segment
+	Tensors  map[string]Fingerprint `json:"tensors"`
+	Budgets  map[Precision]Budget   `json:"budgets"`
+	LossBand []Band                 `json:"loss_band,omitempty"` // per step, over 64 dropout masks; only with Dropout
 }
 
 // Budget is the two-sided tolerance of one precision. An error is relative:
 // |loss - golden| / max(|golden|, 1e-3) for losses, and for tensors
 // max(|norm - norm*|, |proj - proj*|) / norm* (norm* at least 1e-12).
 type Budget struct {
-	Losses  []float64          // ceiling of the error of step i
-	Tensors map[string]float64 // ceiling per tensor
-	Floor   float64            // the worst error over all checked quantities must reach this, else the precision was not applied
+	Losses  []float64          `json:"losses"`  // ceiling of the error of step i
+	Tensors map[string]float64 `json:"tensors"` // ceiling per tensor
+	Floor   float64            `json:"floor"`   // the worst error over all checked quantities must reach this, else the precision was not applied
 }
 
-// Band is the range in which a loss under random dropout masks lies.
-type Band struct{ Low, High float64 }
+// Band is the range in which a loss under random dropout masks lies, with
+// whatever margin its maker added for masks that were not drawn.
+type Band struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
 
 // Judgement is the outcome of holding a digest or a loss against a golden.
 type Judgement struct {
