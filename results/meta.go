@@ -17,7 +17,9 @@ type Meta struct {
 	Cells    []Cell   `json:"cells"` // all that was planned, in the suite's order
 	// Workloads describes each workload once, for reports.
 	Workloads map[string]Workload `json:"workloads"`
-	Notes     []string            `json:"notes,omitempty"` // what a reader must know, for example that batches are small to fit the time
+	// Notes is what a reader must know, by language ("en", "zh"): for example that
+	// batches are small to fit the time.
+	Notes map[string]string `json:"notes,omitempty"`
 }
 
 // Policy is how verdicts are reached.

@@ -176,7 +176,7 @@ func meta(c Config) results.Meta {
 		Limits:    results.Limits{TrialNS: 60e9, SuiteNS: 600e9, MemoryBytes: 4 << 30},
 		Cells:     c.Cells,
 		Workloads: map[string]results.Workload{},
-		Notes:     []string{"Batches are small so that the suite fits its time."},
+		Notes:     map[string]string{"en": "Batches are small so that the suite fits its time.", "zh": "批量较小，以便在限定时间内完成。"},
 	}
 	titles := map[string]map[string]string{
 		"Mlp":           {"en": "Multilayer perceptron", "zh": "多层感知机"},
