@@ -53,7 +53,7 @@ func TestMemoryLimitCountsTheTree(t *testing.T) {
 
 func TestBelowTheLimitNothingHappens(t *testing.T) {
 	t.Parallel()
-	c := start(t, Spec{MemoryLimit: 300 << 20}, "eat", "100")
+	c := start(t, Spec{MemoryLimit: 1 << 30}, "eat", "100")
 	time.Sleep(300 * time.Millisecond)
 	before, began := cpuTime(t, c.Root()), time.Now()
 	time.Sleep(time.Second)
@@ -92,4 +92,27 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 		sum += time.Duration(number(first))
 	}
 	return sum
+}
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 30
+	p := pace{limit: limit, speed: 12e9}
+	if d := p.next(1 << 20); d < 80*time.Millisecond || d > guardCalm {
+		t.Errorf("far below the limit it pauses for %v", d)
+	}
+	if d := p.next(limit - 1<<20); d != guardAlert {
+		t.Errorf("growing near the limit it pauses for %v", d)
+	}
+	var d time.Duration
+	for range 10 {
+		d = p.next(limit - 1<<20)
+	}
+	// A quarter of the limit at 12 GB/s: 22 ms.
+	if d < 20*time.Millisecond || d > 25*time.Millisecond {
+		t.Errorf("steady near the limit it pauses for %v", d)
+	}
+	if d := p.next(limit - 3<<20); d != guardAlert {
+		t.Errorf("in motion again it pauses for %v", d)
+	}
 }
