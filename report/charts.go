@@ -1,0 +1,254 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+
+	"github.com/go-echarts/go-echarts/v2/charts"
+	"github.com/go-echarts/go-echarts/v2/opts"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// Charts are for the pointer: the tables already show every figure. Options
+// are built with go-echarts and drawn by the page's script, which replaces
+// colours ("--pt": a variable of the style) and words ("@step": a key of
+// chartWords) and places the grids for the width at hand. Nothing in the
+// options is code.
+
+// chartWords are the words of charts; the script looks them up by language.
+var chartWords = map[string][2]string{
+	"@round": {"round", "轮次"}, "@rate": {"examples per second", "每秒样本数"},
+	"@share": {"% of steps", "步的百分比"}, "@ms": {"ms", "毫秒"},
+	"@s": {"s since start", "启动后的秒数"}, "@seconds": {"seconds", "秒"},
+	"@import": {"import", "导入"}, "@build": {"build", "构建"}, "@first": {"first step", "第一步"},
+	"@warm-up": {"warm-up", "预热"}, "@measure": {"measured steps", "测量步"},
+}
+
+// chart is one canvas: small multiples, a grid per workload and settings.
+type chart struct {
+	Titles []text         `json:"titles"`
+	Option map[string]any `json:"option"`
+	Row    int            `json:"row"` // height of a grid in pixels
+}
+
+// MarshalJSON writes titles as pairs, English first.
+func (t text) MarshalJSON() ([]byte, error) { return json.Marshal([2]string{t.EN, t.ZH}) }
+
+// panelsPerChart bounds the canvas; the tables hold the others.
+const panelsPerChart = 24
+
+// charts are the data of all charts, keyed by the id of their element.
+func (v *view) charts() (template.JS, error) {
+	groups := v.groups[:min(len(v.groups), panelsPerChart)]
+	data := struct {
+		Words  map[string][2]string `json:"words"`
+		Charts map[string]chart     `json:"charts"`
+		Title  text                 `json:"title"`
+	}{
+		Words: chartWords,
+		Charts: map[string]chart{
+			"ec-throughput": rateChart(groups), "ec-latency": latencyChart(groups),
+			"ec-memory": memoryChart(groups), "ec-time": timeChart(groups),
+		},
+		Title: v.documentTitle(),
+	}
+	b, err := json.Marshal(data) // escapes <, > and &: it cannot leave its element
+	if err != nil {
+		return "", fmt.Errorf("report: charts: %w", err)
+	}
+	return template.JS(b), nil
+}
+
+// multiples makes the axes and grids that all charts share; x and y name them.
+func multiples(rc *charts.RectChart, groups []*group, x opts.XAxis, y opts.YAxis, trigger string) {
+	xs, ys, grids := []opts.XAxis{}, []opts.YAxis{}, []opts.Grid{}
+	for i := range groups {
+		ax := x
+		ax.GridIndex = i
+		xs = append(xs, ax)
+		ay := y
+		ay.GridIndex = i
+		ys = append(ys, ay)
+		grids = append(grids, opts.Grid{ContainLabel: opts.Bool(true)})
+	}
+	if len(groups) > 0 {
+		rc.XAxisList, rc.YAxisList = xs, ys
+	}
+	rc.GridList = grids
+	rc.SetGlobalOptions(
+		charts.WithAnimation(false),
+		charts.WithTooltipOpts(opts.Tooltip{Show: opts.Bool(true), Trigger: trigger}),
+		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(true), Top: "0"}),
+	)
+}
+
+// finish turns a chart into data. Tooltips are drawn on the canvas: as HTML they
+// would need inline styles, and would run what a name holds.
+func finish(option map[string]any, groups []*group, row int) chart {
+	if tip, ok := option["tooltip"].(opts.Tooltip); ok {
+		option["tooltip"] = map[string]any{"show": true, "trigger": tip.Trigger, "renderMode": "richText", "confine": true}
+	}
+	delete(option, "toolbox")
+	delete(option, "title")
+	delete(option, "color")
+	c := chart{Titles: []text{}, Option: option, Row: row}
+	for _, g := range groups {
+		c.Titles = append(c.Titles, joined([]text{g.Title, g.Detail}, " · ", " · "))
+	}
+	return c
+}
+
+// round4 keeps four significant digits, so that options stay small.
+func round4(x float64) float64 {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	p := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
+	if math.IsInf(p, 0) || p == 0 {
+		return 0
+	}
+	return math.Round(x*p) / p
+}
+
+// rateChart shows every timed trial: examples per second by round.
+func rateChart(groups []*group) chart {
+	c := charts.NewScatter()
+	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@round", MinInterval: 1}, opts.YAxis{Type: "value", Name: "@rate", Min: 0}, "item")
+	metric, _ := results.LookupMetric("throughput")
+	for i, g := range groups {
+		for _, cl := range g.cells {
+			var data []opts.ScatterData
+			for _, r := range cl.timed() {
+				if x, ok := metric.Of(*r); ok {
+					data = append(data, opts.ScatterData{Value: []float64{float64(r.Round), round4(x)}})
+				}
+			}
+			style := opts.ItemStyle{Color: cl.Backend.Var()}
+			symbol := "circle"
+			if cl.Backend.Hollow {
+				symbol = "emptyCircle"
+			}
+			c.AddSeries(cl.Backend.Label, data,
+				charts.WithScatterChartOpts(opts.ScatterChart{XAxisIndex: i, YAxisIndex: i, Symbol: symbol, SymbolSize: 7}),
+				charts.WithItemStyleOpts(style))
+		}
+	}
+	c.Validate()
+	return finish(c.JSON(), groups, 220)
+}
+
+// latencyChart shows which share of a cell's steps took at most how long, over
+// all valid trials together.
+func latencyChart(groups []*group) chart {
+	c := charts.NewLine()
+	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@ms", Scale: opts.Bool(true)}, opts.YAxis{Type: "value", Name: "@share"}, "item")
+	for i, g := range groups {
+		for _, cl := range g.cells {
+			var all []int64
+			for _, r := range cl.timed() {
+				for _, b := range r.BlockNS {
+					all = append(all, b/int64(max(1, r.StepsPerBlock)))
+				}
+			}
+			slices.Sort(all)
+			var data []opts.LineData
+			const points = 100
+			for k := 0; k <= points && len(all) > 0; k++ {
+				at := k * (len(all) - 1) / points
+				data = append(data, opts.LineData{Value: []float64{round4(float64(all[at]) / 1e6), float64(k)}})
+			}
+			c.AddSeries(cl.Backend.Label, data, lineStyle(i, cl.Backend)...)
+		}
+	}
+	c.Validate()
+	return finish(c.JSON(), groups, 220)
+}
+
+func lineStyle(axis int, b identity) []charts.SeriesOpts {
+	kind := "solid"
+	if b.Hollow {
+		kind = "dashed"
+	}
+	return []charts.SeriesOpts{
+		charts.WithLineChartOpts(opts.LineChart{XAxisIndex: axis, YAxisIndex: axis, ShowSymbol: opts.Bool(false)}),
+		charts.WithLineStyleOpts(opts.LineStyle{Color: b.Var(), Width: 1.8, Type: kind}),
+		charts.WithItemStyleOpts(opts.ItemStyle{Color: b.Var()}),
+	}
+}
+
+// timelinePoints bounds what a chart carries of a memory timeline; the records
+// hold it whole.
+const timelinePoints = 400
+
+// memoryChart overlays the timelines of the first memory trial of each cell.
+func memoryChart(groups []*group) chart {
+	c := charts.NewLine()
+	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@s", Min: 0}, opts.YAxis{Type: "value", Name: "MiB", Min: 0}, "axis")
+	for i, g := range groups {
+		for _, cl := range g.cells {
+			var data []opts.LineData
+			for _, r := range cl.ended(results.KindMemory) {
+				if r.Memory == nil || len(r.Memory.Timeline) == 0 {
+					continue
+				}
+				line := r.Memory.Timeline
+				stride := (len(line) + timelinePoints - 1) / timelinePoints
+				for k := 0; k < len(line); k += stride {
+					// The largest of the points that one stands for: a peak must not vanish.
+					top := line[k]
+					for _, p := range line[k:min(k+stride, len(line))] {
+						if p.RSS > top.RSS {
+							top = p
+						}
+					}
+					data = append(data, opts.LineData{Value: []float64{round4(float64(top.NS) / 1e9), round4(float64(top.RSS) / (1 << 20))}})
+				}
+				break
+			}
+			c.AddSeries(cl.Backend.Label, data, lineStyle(i, cl.Backend)...)
+		}
+	}
+	c.Validate()
+	return finish(c.JSON(), groups, 220)
+}
+
+// timeChart stacks the phases of each cell.
+func timeChart(groups []*group) chart {
+	c := charts.NewBar()
+	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@seconds", Min: 0}, opts.YAxis{Type: "category", Inverse: opts.Bool(true)}, "item")
+	names := append(waiting[:len(waiting):len(waiting)], "measure")
+	for i, g := range groups {
+		var labels []string
+		for _, cl := range g.cells {
+			labels = append(labels, cl.Backend.Label)
+		}
+		c.YAxisList[i].Data = labels
+		for k, name := range names {
+			var data []opts.BarData
+			for _, cl := range g.cells {
+				d := opts.BarData{Value: 0, ItemStyle: &opts.ItemStyle{Color: fmt.Sprintf("--p%d", k)}}
+				if k == len(names)-1 {
+					d.ItemStyle.Color = cl.Backend.Var()
+				}
+				if parts, ok := cl.phases(); ok {
+					d.Value = round4(parts[k])
+				}
+				data = append(data, d)
+			}
+			color := fmt.Sprintf("--p%d", k)
+			if k == len(names)-1 {
+				color = "--ink"
+			}
+			c.AddSeries("@"+name, data,
+				charts.WithBarChartOpts(opts.BarChart{XAxisIndex: i, YAxisIndex: i, Stack: fmt.Sprintf("g%d", i), BarWidth: "55%"}),
+				charts.WithItemStyleOpts(opts.ItemStyle{Color: color}))
+		}
+	}
+	// Validate would write the first axis's data over the panel's labels.
+	c.Assets.Validate(c.AssetsHost)
+	return finish(c.JSON(), groups, 200)
+}

@@ -1,0 +1,122 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// disturbanceSection shows what else happened on the host.
+type disturbanceSection struct {
+	section
+	Signals []signalRow
+	Total   int
+}
+
+type signalRow struct {
+	Label   text
+	Rule    text
+	Known   int
+	Median  text
+	Worst   text
+	Flagged []*trial
+	More    int // flagged beyond those listed
+}
+
+// listed is how many flagged trials a row links to.
+const listed = 24
+
+// signal is one way to see that a trial was not alone.
+type signal struct {
+	label, rule text
+	of          func(*results.Record) (float64, bool)
+	limit       float64
+	show        func(float64) text
+}
+
+// share of the trial's wall time, for counters that the whole trial carries.
+func share(f func(*results.Disturbance) *int64) func(*results.Record) (float64, bool) {
+	return func(r *results.Record) (float64, bool) {
+		if r.Disturb == nil || r.WallNS <= 0 {
+			return 0, false
+		}
+		p := f(r.Disturb)
+		if p == nil {
+			return 0, false
+		}
+		return float64(*p) / float64(r.WallNS), true
+	}
+}
+
+func (v *view) disturbances() disturbanceSection {
+	canary, hasCanary := medianOf(v.records(), canaryNS)
+	signals := []signal{
+		{text{"time stolen by the hypervisor", "被虚拟机监控器夺走的时间"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.StealNS }), 0.01, percent},
+		{text{"tasks waiting for a CPU (PSI)", "等待 CPU 的任务（PSI）"}, textf("above %s", "超过 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.PSICPUNS }), 0.10, percent},
+		{text{"throttled by a CPU quota", "因 CPU 配额被限流"}, text{"at all", "只要发生"}, share(func(d *results.Disturbance) *int64 { return d.ThrottledNS }), 0, percent},
+		{text{"CPU used by other processes", "其他进程占用的 CPU"}, textf("above %s of one core", "超过一个核的 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.OthersCPUNS }), 0.10, percent},
+	}
+	if hasCanary && canary > 0 {
+		signals = append(signals, signal{
+			text{"canary kernel, against its median", "探针计算，相对其中位数"}, textf("above %s", "超过 %s", times(1.10)),
+			func(r *results.Record) (float64, bool) {
+				x, ok := canaryNS(r)
+				return x / canary, ok
+			}, 1.10, func(x float64) text { return same(times(x)) },
+		})
+	}
+	s := disturbanceSection{section: section{
+		ID: "disturb", Nav: text{"Disturbances", "干扰"},
+		Title: text{"Disturbances", "干扰"},
+		Lead: text{
+			"What else happened on the host. A disturbance is a flag, never a filter: no trial was dropped, and a flagged trial stands in every median.",
+			"主机上还发生了什么。干扰只作标记，绝不筛选：没有丢弃任何试验，被标记的试验仍计入中位数。",
+		},
+	}, Total: len(v.trials)}
+	for _, sg := range signals {
+		s.Signals = append(s.Signals, v.signalRow(sg))
+	}
+	return s
+}
+
+func (v *view) records() []*results.Record {
+	rs := make([]*results.Record, len(v.trials))
+	for i, t := range v.trials {
+		rs[i] = t.Record
+	}
+	return rs
+}
+
+func canaryNS(r *results.Record) (float64, bool) {
+	if r.Disturb == nil || r.Disturb.CanaryNS <= 0 {
+		return 0, false
+	}
+	return float64(r.Disturb.CanaryNS), true
+}
+
+func (v *view) signalRow(sg signal) signalRow {
+	row := signalRow{Label: sg.label, Rule: sg.rule, Median: same(none), Worst: same(none)}
+	var xs []float64
+	for _, t := range v.trials {
+		x, ok := sg.of(t.Record)
+		if !ok {
+			continue
+		}
+		xs = append(xs, x)
+		if x > sg.limit {
+			if len(row.Flagged) == listed {
+				row.More++
+			} else {
+				row.Flagged = append(row.Flagged, t)
+			}
+		}
+	}
+	row.Known = len(xs)
+	if m, ok := median(xs); ok {
+		row.Median, row.Worst = sg.show(m), sg.show(slices.Max(xs))
+	}
+	return row
+}
+
+// Count is the number of flagged trials.
+func (r signalRow) Count() int { return len(r.Flagged) + r.More }

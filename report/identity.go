@@ -1,0 +1,56 @@
+package report
+
+import "strings"
+
+// identity is how a backend looks wherever it appears: one hue per framework,
+// filled for static graphs and compiled code, hollow for eager execution. Its
+// name always stands beside the mark.
+type identity struct {
+	Name   string // as the catalog and the command line call it
+	Label  string // as people call it
+	Hue    string // suffix of the style's classes and variables
+	Hollow bool
+}
+
+// frameworks maps the beginning of a backend's name to its hue. Further
+// entries of a framework join its hue; an unknown one is grey.
+var frameworks = []struct{ prefix, hue string }{
+	{"tensorflow", "tf"}, {"tf", "tf"}, {"keras", "tf"},
+	{"pytorch", "pt"}, {"torch", "pt"},
+	{"jax", "jax"}, {"flax", "jax"},
+	{"onnx", "ort"}, {"ort", "ort"},
+	{"gorgonia", "gor"}, {"gomlx", "gmx"},
+	{"eager", "eag"}, {"dlbench", "eag"},
+}
+
+var labels = map[string]string{
+	"eager": "dlbench eager", "gorgonia": "Gorgonia", "gomlx": "GoMLX", "pytorch": "PyTorch",
+	"tensorflow": "TensorFlow", "jax": "JAX", "onnxruntime": "ONNX Runtime",
+}
+
+// identify looks a backend up; kind is what its worker said of itself.
+func identify(name, kind string) identity {
+	id := identity{Name: name, Label: clean(name, 40), Hue: "oth"}
+	if l, ok := labels[name]; ok {
+		id.Label = l
+	}
+	for _, f := range frameworks {
+		if strings.HasPrefix(strings.ToLower(name), f.prefix) {
+			id.Hue = f.hue
+			break
+		}
+	}
+	id.Hollow = kind == "eager" || kind == "define-by-run"
+	return id
+}
+
+// Mark is the class of the dot: filled or hollow, in the framework's hue.
+func (id identity) Mark() string {
+	if id.Hollow {
+		return "m hollow f-" + id.Hue
+	}
+	return "m solid f-" + id.Hue
+}
+
+// Var is the style's variable that holds the hue, for charts.
+func (id identity) Var() string { return "--" + id.Hue }

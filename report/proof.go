@@ -1,0 +1,152 @@
+package report
+
+import (
+	"math"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// proofSection shows that all backends did the same work.
+type proofSection struct {
+	section
+	Verdict text
+	Badge   badge
+	Panels  []proofPanel
+}
+
+type proofPanel struct {
+	Title, Detail text
+	Rows          []proofRow
+}
+
+type proofRow struct {
+	Backend identity
+	Raw     string
+	What    text // check steps, or the last measured step
+	Badge   badge
+	Worst   string
+	Got     string
+	Want    string
+	Error   string
+	Ceiling string
+	Floor   string
+	Of      text // trials
+	Dot     string
+	Reason  string
+	Mark    string
+}
+
+func (v *view) proof() proofSection {
+	s := proofSection{section: section{
+		ID: "same-work", Nav: text{"Same work", "同一工作"},
+		Title: text{"Proof of the same work", "同一工作的证明"},
+		Lead: text{
+			"Speed counts only for the same work. Each row is the worst quantity over all trials of a cell, against a float64 oracle. The error must stay below the ceiling, and not below the floor: an error too small for a precision means that the precision was never applied. The strip is logarithmic: the vertical line is the ceiling.",
+			"只有做的是同一工作，速度才有意义。每行是一个单元所有试验中最差的量，与 float64 基准答案相比。误差须低于上限，也不得低于下限：误差小得不合该精度，说明该精度从未生效。横条为对数刻度，竖线是上限。",
+		},
+	}}
+	ok, all := 0, 0
+	for _, g := range v.groups {
+		p := proofPanel{Title: g.Title, Detail: g.Detail}
+		for _, c := range g.cells {
+			rows := c.proofRows()
+			all++
+			proven := len(rows) > 0
+			for _, r := range rows {
+				proven = proven && r.Badge == checkBadge("ok")
+			}
+			if proven {
+				ok++
+			}
+			if len(rows) == 0 {
+				why := c.why()
+				if why.Empty() {
+					why = text{"no check recorded", "没有核对记录"}
+				}
+				rows = []proofRow{{Backend: c.Backend, Raw: c.ID, What: text{"check steps", "核对步"}, Badge: checkBadge("unproven"), Reason: why.EN, Mark: c.Backend.Mark()}}
+			}
+			p.Rows = append(p.Rows, rows...)
+		}
+		s.Panels = append(s.Panels, p)
+	}
+	s.Verdict = textf("%d of %d cells proven within their budgets.", "%[2]d 个单元中 %[1]d 个在预算内得到证明。", ok, all)
+	s.Badge = checkBadge("ok")
+	if ok < all || all == 0 {
+		s.Badge = badge{"i-q", "b-open", text{"not all proven", "并非全部证明"}}
+	}
+	return s
+}
+
+// proofRows are the worst check of the check steps and of the last measured
+// step, over all the cell's trials.
+func (c *cell) proofRows() []proofRow {
+	var rows []proofRow
+	for _, k := range []struct {
+		what text
+		of   func(*results.Record) *results.Check
+	}{
+		{text{"check steps", "核对步"}, func(r *results.Record) *results.Check { return r.Check }},
+		{text{"last measured step", "最后一个测量步"}, func(r *results.Record) *results.Check { return r.FinalCheck }},
+	} {
+		var worst *results.Check
+		n := 0
+		for _, t := range c.trials {
+			if ch := k.of(t.Record); ch != nil {
+				n++
+				if worst == nil || badness(ch) > badness(worst) {
+					worst = ch
+				}
+			}
+		}
+		if worst == nil {
+			continue
+		}
+		row := proofRow{
+			Backend: c.Backend, Raw: c.ID, What: k.what, Badge: checkBadge(worst.Status), Mark: c.Backend.Mark(),
+			Worst: line(worst.Worst), Reason: line(worst.Reason), Of: textf("%d trials", "%d 次试验", n),
+			Got: none, Want: none, Error: none, Ceiling: none, Floor: none,
+		}
+		if n == 1 {
+			row.Of = text{"1 trial", "1 次试验"}
+		}
+		if worst.Ceiling > 0 {
+			row.Got, row.Want = exact(worst.Got), exact(worst.Want)
+			row.Error, row.Ceiling, row.Floor = sig(worst.Error), sig(worst.Ceiling), sig(worst.Floor)
+			row.Dot = pct(logShare(worst.Error / worst.Ceiling))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// ceilingAt is where the ceiling stands on the strip: five decades below it,
+// one and a quarter above.
+const ceilingAt = 0.8
+
+func logShare(ratio float64) float64 {
+	if ratio <= 0 {
+		return 0
+	}
+	return ceilingAt + math.Log10(ratio)*ceilingAt/5
+}
+
+// badness orders checks: wrong, then unproven, then by the share of the budget
+// that was used.
+func badness(c *results.Check) float64 {
+	b := 0.0
+	switch c.Status {
+	case "ok":
+	case "unproven":
+		b = 1e9
+	default:
+		b = 2e9
+	}
+	if c.Ceiling > 0 {
+		b += min(c.Error/c.Ceiling, 1e8)
+	}
+	return b
+}
+
+// exact shows a value with seven digits, enough to see where it leaves the
+// oracle's.
+func exact(v float64) string { return trimFloat(v, 7) }

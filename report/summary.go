@@ -1,0 +1,145 @@
+package report
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// summarySection says what was run, where and with what.
+type summarySection struct {
+	section
+	Notes    []text
+	Warnings []string
+	Facts    []fact
+	Command  string
+	Versions []versionRow
+}
+
+type versionRow struct {
+	Backend identity
+	Kind    string
+	Version string
+	Reason  string // why there is none
+}
+
+func (v *view) summary() summarySection {
+	m, h := v.run.Meta, v.run.Meta.Host
+	s := summarySection{
+		section: section{
+			ID: "run", Nav: text{"The run", "本次运行"}, Title: text{"The run", "本次运行"},
+			Lead: text{"Every verdict on this page is for this host and these settings.", "本页所有结论只对这台主机和这些设置成立。"},
+		},
+		Command: clean(strings.Join(m.Command, " "), 1000),
+	}
+	if en := m.Notes["en"]; en != "" {
+		s.Notes = append(s.Notes, text{line(en), line(cmp.Or(m.Notes["zh"], en))})
+	}
+	for _, w := range slices.Concat(v.run.Warnings, v.analysis.Warnings) {
+		s.Warnings = append(s.Warnings, line(w))
+	}
+	add := func(en, zh string, value text) {
+		if !value.Empty() {
+			s.Facts = append(s.Facts, fact{text{en, zh}, value})
+		}
+	}
+	add("suite", "套件", same(line(m.Suite)))
+	add("started", "开始", same(utc(m.Started)))
+	add("seed", "种子", same(strconv.FormatUint(m.Seed, 10)))
+	add("dlbench", "dlbench", same(line(m.Version)))
+	add("binary", "可执行文件", same(short(m.Binary)))
+	add("plan", "计划", same(short(m.Plan)))
+	add("baseline", "基准", same(v.baseline.Label))
+	p := v.analysis.Policy
+	if p.MaxRounds > 0 {
+		add("rule", "规则", textf("±%s, %s to %s rounds, false alarms %s over %d comparisons", "±%s，%s 至 %s 轮，%[5]d 个比较的总体误报率 %[4]s",
+			percent(p.MinEffect), strconv.Itoa(p.MinRounds), strconv.Itoa(p.MaxRounds), percent(p.Alpha), v.analysis.Family))
+	}
+	var limits []text
+	if m.Limits.TrialNS > 0 {
+		limits = append(limits, textf("trial %s", "单次试验 %s", duration(float64(m.Limits.TrialNS))))
+	}
+	if m.Limits.SuiteNS > 0 {
+		limits = append(limits, textf("suite %s", "套件 %s", duration(float64(m.Limits.SuiteNS))))
+	}
+	if m.Limits.MemoryBytes > 0 {
+		limits = append(limits, textf("memory %s", "内存 %s", bytesize(float64(m.Limits.MemoryBytes))))
+	}
+	add("limits", "限制", joined(limits, ", ", "，"))
+	add("processor", "处理器", same(line(h.CPU)))
+	if h.Cores > 0 {
+		add("cores", "核", textf("%d, granted %s", "%d，可用 %s", h.Cores, ranges(h.Mask)))
+	}
+	if h.MemBytes > 0 {
+		add("memory", "内存", same(bytesize(float64(h.MemBytes))))
+	}
+	add("system", "系统", same(line(strings.Join([]string{h.OS, h.Arch, h.Kernel}, " "))))
+	add("virtual machine", "虚拟机", same(line(h.Virtual)))
+	add("frequency governor", "调频策略", same(line(h.Governor)))
+	add("GPUs", "GPU", same(line(strings.Join(h.GPUs, ", "))))
+	add("CPU features", "CPU 特性", same(line(strings.Join(h.Flags, " "))))
+	add("Go", "Go", same(line(h.Go)))
+	var env []string
+	for _, k := range slices.Sorted(maps.Keys(h.Env)) {
+		env = append(env, k+"="+h.Env[k])
+	}
+	add("environment", "环境变量", same(line(strings.Join(env, " "))))
+	s.Versions = v.versions()
+	return s
+}
+
+func (v *view) versions() []versionRow {
+	workers := v.workers()
+	var rows []versionRow
+	for _, b := range v.backends {
+		row := versionRow{Backend: b}
+		var kinds, vers []string
+		for _, w := range workers[b.Name] {
+			kinds = append(kinds, w.Kind)
+			if p := pairs(w.Versions); p != "" {
+				vers = append(vers, p)
+			}
+		}
+		slices.Sort(kinds)
+		slices.Sort(vers)
+		row.Kind = line(strings.Join(slices.Compact(kinds), ", "))
+		row.Version = line(strings.Join(slices.Compact(vers), "; "))
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// short is the beginning of a hash.
+func short(h string) string {
+	h = line(h)
+	if algo, hex, ok := strings.Cut(h, ":"); ok && len(hex) > 16 {
+		return algo + ":" + hex[:16] + "…"
+	}
+	return h
+}
+
+// ranges writes CPU numbers as 0–3, 6.
+func ranges(cpus []int) string {
+	if len(cpus) == 0 {
+		return none
+	}
+	s := slices.Clone(cpus)
+	slices.Sort(s)
+	s = slices.Compact(s)
+	var parts []string
+	for i := 0; i < len(s); {
+		j := i
+		for j+1 < len(s) && s[j+1] == s[j]+1 {
+			j++
+		}
+		if i == j {
+			parts = append(parts, strconv.Itoa(s[i]))
+		} else {
+			parts = append(parts, strconv.Itoa(s[i])+"–"+strconv.Itoa(s[j]))
+		}
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,151 @@
+package report
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// throughputSection shows speed, a panel per workload and settings.
+type throughputSection struct {
+	section
+	Baseline  identity
+	MinEffect text
+	Panels    []throughputPanel
+}
+
+type throughputPanel struct {
+	ID            string
+	Title, Detail text
+	Axis          axis
+	Rows          []throughputRow
+}
+
+type throughputRow struct {
+	Backend identity
+	Raw     string // anchor of the trials
+	Strip   *strip // nil: no figure
+	Rate    string // examples per second
+	Range   string
+	Step    string // time per step
+	Ratio   string
+	RatioIv string
+	Base    bool
+	Badge   badge
+	Note    text
+	Trials  text
+	Failed  bool
+}
+
+func (v *view) throughput() throughputSection {
+	s := throughputSection{
+		section: section{
+			ID: "throughput", Nav: text{"Throughput", "吞吐量"},
+			Title: text{"Throughput, workload by workload", "吞吐量，逐个负载"},
+			Lead: textf(
+				"Rows are sorted by speed; a colour is a framework wherever it appears on this page. Ratios are speeds relative to %s, from trials of the same round.",
+				"各行按速度排序；同一颜色在全页代表同一框架。比值是相对 %s 的速度，取自同一轮中的试验。", v.baseline.Label),
+		},
+		Baseline:  v.baseline,
+		MinEffect: percent(v.minEffect()),
+	}
+	for _, g := range v.groups {
+		s.Panels = append(s.Panels, v.throughputPanel(g))
+	}
+	return s
+}
+
+func (v *view) minEffect() float64 {
+	return cmp.Or(v.analysis.Policy.MinEffect, v.run.Meta.Policy.MinEffect)
+}
+
+func (v *view) throughputPanel(g *group) throughputPanel {
+	p := throughputPanel{ID: g.ID, Title: g.Title, Detail: g.Detail}
+	cells := slices.Clone(g.cells)
+	rate := func(c *cell) float64 {
+		if m := c.throughput().Mid; m != nil && c.ranked() {
+			return *m
+		}
+		return 0
+	}
+	slices.SortStableFunc(cells, func(a, b *cell) int { return cmp.Compare(rate(b), rate(a)) })
+	top, fastest := 0.0, 0.0
+	for _, c := range cells {
+		i := c.throughput()
+		for _, x := range []*float64{i.Mid, i.Hi} {
+			if x != nil {
+				top = max(top, *x)
+			}
+		}
+		fastest = max(fastest, rate(c))
+	}
+	p.Axis = newAxis(top, count, text{"examples per second, from zero", "每秒样本数，从零起"})
+	for _, c := range cells {
+		p.Rows = append(p.Rows, v.throughputRow(c, p.Axis, fastest))
+	}
+	return p
+}
+
+func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
+	row := throughputRow{Backend: c.Backend, Raw: c.ID, Base: c.baseline, Note: c.why(), Failed: !c.ranked()}
+	i := c.throughput()
+	row.Rate, row.Range = showCount(i)
+	if step, ok := medianOf(c.timed(), stepNS); ok {
+		row.Step = duration(step)
+	}
+	if i.Mid != nil {
+		st := &strip{Grid: a.Grid(), Dot: a.at(*i.Mid), Hue: c.Backend.Hue, Mark: c.Backend.Mark()}
+		if i.Lo != nil && i.Hi != nil {
+			st.Lo, st.Hi = a.at(*i.Lo), a.at(*i.Hi)
+		}
+		if fastest > 0 {
+			lo := fastest * (1 - v.minEffect())
+			st.Band = &bar{X: a.at(lo), W: pct((fastest - lo) / a.max), Class: "band"}
+		}
+		row.Strip = st
+	}
+	if c.summary != nil {
+		row.Trials = textf("%d trials", "%d 次试验", c.summary.Trials)
+		if c.summary.Trials == 1 {
+			row.Trials = text{"1 trial", "1 次试验"}
+		}
+		if c.summary.Failed > 0 {
+			row.Trials = textf("%d ok, %d not", "%d 次正常，%d 次不正常", c.summary.Trials, c.summary.Failed)
+		}
+	}
+	row.Badge = v.cellBadge(c)
+	if cmpn := c.comparison; cmpn != nil && !c.baseline {
+		row.Ratio, row.RatioIv = showRatio(speedup(cmpn))
+		if row.Badge.Word == verdictBadge("").Word && cmpn.Detectable > 0 && !math.IsInf(cmpn.Detectable, 0) {
+			row.Note = textf("could have shown %s", "可分辨 %s", percent(cmpn.Detectable))
+		}
+	}
+	return row
+}
+
+// cellBadge is the verdict on a cell, or its status where none was reached.
+func (v *view) cellBadge(c *cell) badge {
+	if s := c.summary; s != nil && s.Status != "ok" && s.Status != "" {
+		return statusBadge(s.Status)
+	}
+	if c.baseline {
+		if c.summary != nil && c.summary.Median != nil {
+			return badge{"i-base", "b-open", text{"baseline", "基准"}}
+		}
+		return statusBadge("missing")
+	}
+	if c.comparison != nil {
+		return verdictBadge(c.comparison.Verdict)
+	}
+	if c.summary != nil && c.summary.Median != nil {
+		return statusBadge("ok")
+	}
+	for _, t := range c.trials {
+		if e := t.Record.End; e != results.EndOK {
+			return endBadge(e)
+		}
+	}
+	return statusBadge("missing")
+}

@@ -1,0 +1,183 @@
+package report
+
+import (
+	"math"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+)
+
+// timeSection shows where the time of a trial went.
+type timeSection struct {
+	section
+	Phases []legendItem
+	Panels []timePanel
+}
+
+type legendItem struct {
+	Class string
+	Word  text
+}
+
+type timePanel struct {
+	Title, Detail text
+	Axis          axis
+	Rows          []timeRow
+}
+
+type timeRow struct {
+	Backend identity
+	Raw     string
+	Bars    []bar
+	Phases  []string // one figure per phase shown
+	Total   string
+	Working text
+	Warm    text
+	Ahead   text
+	Why     text
+}
+
+// waiting are the phases before the measured steps, as the bars show them. The
+// check steps are dlbench's own and left out.
+var waiting = []string{"import", "build", "first", "warm-up"}
+
+func (v *view) time() timeSection {
+	s := timeSection{section: section{
+		ID: "time", Nav: text{"Where time goes", "时间去向"},
+		Title: text{"Where the time goes", "时间去了哪里"},
+		Lead: textf(
+			"The fastest step does not win a short job. Grey is waiting, colour is work; medians over trials. The steps that prove the work are left out. Last column: from how many steps on a cold start pays off against %s, where the steps themselves are decided.",
+			"步速最快者未必先完成短任务。灰色是等待，彩色是工作；取各次试验的中位数。用于证明的步不计入。末列：在步速已有结论时，冷启动在多少步之后优于 %s。", v.baseline.Label),
+	}}
+	for i, p := range waiting {
+		s.Phases = append(s.Phases, legendItem{"ph" + string(rune('0'+i)), phaseWord(p)})
+	}
+	s.Phases = append(s.Phases, legendItem{"fill f-oth", text{"measured steps, in the colour of the framework", "测量步，使用框架的颜色"}})
+	for _, g := range v.groups {
+		s.Panels = append(s.Panels, v.timePanel(g))
+	}
+	return s
+}
+
+// phases are the medians in seconds of the waiting phases and the measured steps.
+func (c *cell) phases() (parts []float64, ok bool) {
+	rs := c.timed()
+	if len(rs) == 0 {
+		return nil, false
+	}
+	for _, name := range append(waiting[:len(waiting):len(waiting)], "measure") {
+		ns, _ := medianOf(rs, phaseNS(name))
+		parts = append(parts, ns/1e9)
+	}
+	return parts, true
+}
+
+func sum(xs []float64) float64 {
+	t := 0.0
+	for _, x := range xs {
+		t += x
+	}
+	return t
+}
+
+func (v *view) timePanel(g *group) timePanel {
+	p := timePanel{Title: g.Title, Detail: g.Detail}
+	top := 0.0
+	var base *cell
+	for _, c := range g.cells {
+		if parts, ok := c.phases(); ok {
+			top = max(top, sum(parts))
+		}
+		if c.baseline {
+			base = c
+		}
+	}
+	p.Axis = newAxis(top, sig, text{"seconds from process start", "进程启动后的秒数"})
+	for _, c := range g.cells {
+		row := timeRow{Backend: c.Backend, Raw: c.ID}
+		parts, ok := c.phases()
+		if !ok {
+			row.Why = c.why()
+			p.Rows = append(p.Rows, row)
+			continue
+		}
+		row.Bars = p.Axis.stack(parts, []string{"ph0", "ph1", "ph2", "ph3", "fill f-" + c.Backend.Hue})
+		for _, x := range parts {
+			row.Phases = append(row.Phases, duration(x*1e9))
+		}
+		total := sum(parts)
+		row.Total = duration(total * 1e9)
+		if total > 0 {
+			row.Working = percent(parts[len(parts)-1] / total)
+		}
+		row.Warm = c.warmup()
+		row.Ahead = ahead(c, base)
+		p.Rows = append(p.Rows, row)
+	}
+	return p
+}
+
+// warmup says how warm-up ended.
+func (c *cell) warmup() text {
+	rs := c.timed()
+	capped, known := 0, 0
+	for _, r := range rs {
+		if r.Steady != nil {
+			known++
+			if !r.Steady.Reached {
+				capped++
+			}
+		}
+	}
+	n, ok := medianOf(rs, func(r *results.Record) (float64, bool) {
+		if r.Steady == nil {
+			return 0, false
+		}
+		return float64(r.Steady.Steps), true
+	})
+	switch {
+	case !ok:
+		return text{}
+	case capped > 0:
+		return textf("%s steps; not steady in %d of %d", "%s 步；%d/%d 次未达稳态", sig(n), capped, known)
+	}
+	return textf("steady after %s steps", "%s 步后稳态", sig(n))
+}
+
+// startup is the time before steady steps, and one step, in seconds.
+func (c *cell) startup() (start, step float64, ok bool) {
+	rs := c.timed()
+	for _, name := range []string{"import", "build", "first"} {
+		ns, _ := medianOf(rs, phaseNS(name))
+		start += ns / 1e9
+	}
+	ns, ok := medianOf(rs, stepNS)
+	return start, ns / 1e9, ok
+}
+
+// ahead says from or until how many steps a cell finishes before the baseline,
+// start-up included. It stays silent where the steps are not decided.
+func ahead(c, base *cell) text {
+	if c.baseline {
+		return text{"baseline", "基准"}
+	}
+	if base == nil || c.comparison == nil || (c.comparison.Verdict != compare.Improved && c.comparison.Verdict != compare.Regressed) {
+		return text{}
+	}
+	s0, k0, ok0 := base.startup()
+	s1, k1, ok1 := c.startup()
+	if !ok0 || !ok1 || k0 == k1 {
+		return text{}
+	}
+	n := (s1 - s0) / (k0 - k1) // both lines meet here
+	switch faster := k1 < k0; {
+	case n <= 1 && faster:
+		return text{"ahead from the first step", "从第一步起领先"}
+	case n <= 1:
+		return text{"never ahead", "从不领先"}
+	case faster:
+		return textf("ahead from step %s on", "自第 %s 步起领先", whole(int64(min(math.Ceil(n), 1e12))))
+	default:
+		return textf("ahead until step %s", "第 %s 步前领先", whole(int64(min(math.Floor(n), 1e12))))
+	}
+}
