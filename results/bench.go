@@ -20,14 +20,17 @@ import (
 //
 // compares backends. Cells with failed trials are left out, because such tools
 // would rank them on the trials that survived; a comment line names them.
-// Versions are no configuration lines: tools compare only lines of the same
-// configuration, and backends differ in their versions by nature.
+// Versions and times are no configuration lines: tools compare only lines of
+// the same configuration, and backends differ in their versions by nature.
 func ExportBench(w io.Writer, run Run) error {
 	bad := map[Cell]string{}
 	for _, r := range run.Records {
 		if r.End != EndOK && r.End != EndInterrupted && bad[r.Cell] == "" {
 			bad[r.Cell] = cmp.Or(r.Reason, r.End)
 		}
+	}
+	if _, err := fmt.Fprintf(w, "# dlbench %s, started %s, seed %d\n", oneLine(run.Meta.Version), oneLine(run.Meta.Started), run.Meta.Seed); err != nil {
+		return err
 	}
 	for _, c := range run.Meta.Cells {
 		if why, ok := bad[c]; ok {
@@ -97,12 +100,11 @@ func writeUnits(bw *benchfmt.Writer) error {
 	return nil
 }
 
-// benchConfig is what holds for the whole file.
+// benchConfig is what must agree for two files to be compared.
 func benchConfig(m Meta) []benchfmt.Config {
 	var config []benchfmt.Config
 	for _, kv := range [][2]string{
-		{"goos", m.Host.OS}, {"goarch", m.Host.Arch}, {"cpu", m.Host.CPU},
-		{"suite", m.Suite}, {"seed", fmt.Sprint(m.Seed)}, {"started", m.Started},
+		{"goos", m.Host.OS}, {"goarch", m.Host.Arch}, {"cpu", m.Host.CPU}, {"suite", m.Suite},
 	} {
 		if v := oneLine(kv[1]); v != "" {
 			// The writer drops configuration that is not marked as the file's.
