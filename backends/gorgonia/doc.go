@@ -19,10 +19,8 @@
 //     tries other names until none collide.
 //   - A slice's hash holds its bounds modulo 256. splitPoint avoids equal ones.
 //   - Reshape shares memory with its source, and element-wise operations
-//     overwrite an operand that the compiler thinks dead. rowsAs and flatten
-//     copy where both could meet.
-//   - Mul takes a matrix with one row or column for a vector. Such products
-//     are run as a batch of one.
+//     overwrite an operand that the compiler thinks dead. reshape copies where
+//     both could meet.
 //   - GlobalAveragePool2D has no gradient, and a Sum or Mean over two axes of
 //     four adds up other elements than asked. Here it is two means in a row.
 //   - BatchNorm(x, nil, nil) makes a scale as large as x: scale and bias are

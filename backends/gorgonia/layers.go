@@ -1,6 +1,8 @@
 package gorgonia
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -11,31 +13,18 @@ import (
 func (b *builder) dense(o workloads.Op, x *G.Node) *G.Node {
 	w := b.linear(o.Name+".weight", 0, o.Attr.Units)
 	if !o.Attr.Bias {
-		return b.matmul(x, w)
+		return b.do(G.Mul(x, w))
 	}
 	return b.affine(x, w, b.some(o.Name+".bias", 0, o.Attr.Units))
 }
 
 // affine is x*w + bias for rows x [R, in], w [in, n], bias [n].
 func (b *builder) affine(x, w, bias *G.Node) *G.Node {
-	y := b.matmul(x, w)
+	y := b.do(G.Mul(x, w))
 	if y.Shape()[0] == 1 {
 		return b.do(G.Add(y, b.do(G.Reshape(bias, y.Shape()))))
 	}
 	return b.do(G.BroadcastAdd(y, bias, nil, []byte{0}))
-}
-
-// matmul is x*w for x [R, k] and w [k, n]. Mul takes a matrix with a side of
-// length 1 for a vector and drops that side; as a batch of one the product
-// keeps both.
-func (b *builder) matmul(x, w *G.Node) *G.Node {
-	r, k, n := x.Shape()[0], x.Shape()[1], w.Shape()[1]
-	if r > 1 && k > 1 && n > 1 {
-		return b.do(G.Mul(x, w))
-	}
-	x3 := b.do(G.Reshape(x, tensor.Shape{1, r, k}))
-	w3 := b.do(G.Reshape(w, tensor.Shape{1, k, n}))
-	return b.do(G.Reshape(b.do(G.BatchedMatMul(x3, w3)), tensor.Shape{r, n}))
 }
 
 func (b *builder) conv2d(o workloads.Op, x *G.Node) *G.Node {
@@ -71,7 +60,7 @@ func (b *builder) dropout(o workloads.Op, x *G.Node) *G.Node {
 		return x
 	}
 	mask := tensor.New(tensor.Of(b.graph.dt), tensor.WithShape(x.Shape()...))
-	n := b.input(b.numbered("mask", len(b.graph.drops)), b.graph.dt, x.Shape())
+	n := b.input(fmt.Sprintf("mask%d", len(b.graph.drops)), b.graph.dt, x.Shape())
 	if err := G.Let(n, mask); err != nil {
 		panic(failure{err})
 	}
@@ -105,10 +94,10 @@ func (b *builder) stepsOf(v *value) (x *G.Node, steps int) {
 }
 
 // reshape gives v another shape. The library's Reshape shares the memory of
-// its source, while the compiler lets an element-wise operation overwrite
-// either of them once that one has no later reader. The two can meet where
-// something else reads the source: a second op, or the gradient of a sigmoid,
-// which reads its output. There the source is copied first.
+// its source, while the compiler lets an element-wise operation of two operands
+// overwrite either of them once that one has no later reader. The two can meet
+// where something else reads the source: a second op, or the gradient of a
+// sigmoid, which reads its output. There the source is copied first.
 func (b *builder) reshape(v *value, to tensor.Shape) *G.Node {
 	x := b.node(v)
 	if x.Shape().Eq(to) {

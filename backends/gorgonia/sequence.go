@@ -1,7 +1,6 @@
 package gorgonia
 
 import (
-	"fmt"
 	"math"
 
 	G "gorgonia.org/gorgonia"
@@ -41,7 +40,7 @@ func (b *builder) lstm(o workloads.Op, v *value) []*G.Node {
 			if t == 0 {
 				return gates[k][t] // the initial state is zero
 			}
-			return b.do(G.Add(b.matmul(h, hidden[k]), gates[k][t]))
+			return b.do(G.Add(b.do(G.Mul(h, hidden[k])), gates[k][t]))
 		}
 		i, g := b.do(G.Sigmoid(gate(0))), b.do(G.Tanh(gate(2)))
 		next := b.do(G.HadamardProd(i, g))
@@ -145,5 +144,3 @@ func (b *builder) causalMask(shape tensor.Shape) *G.Node {
 	}
 	return n
 }
-
-func (b *builder) numbered(name string, i int) string { return fmt.Sprintf("%s%d", name, i) }
