@@ -11,14 +11,15 @@ const (
 )
 
 // Math holds what products need beside their operands: the threads and one
-// set of packing buffers for each. It is used from one goroutine.
+// lane for each. It is used from one goroutine.
 type Math[T Float] struct {
 	pool  *pool.Pool
-	works []*work[T]
+	tile  *tile[T]
+	lanes []*Lane[T]
 }
 
-// work is one thread's packing buffers.
-type work[T Float] struct {
+// Lane multiplies on one thread. It holds that thread's packing buffers.
+type Lane[T Float] struct {
 	tile *tile[T]
 	a, b []T
 	edge []T // a tile that C has no room for
@@ -29,50 +30,62 @@ type work[T Float] struct {
 func New[T Float](p *pool.Pool) *Math[T] { return newMath(p, bestTile[T]()) }
 
 func newMath[T Float](p *pool.Pool, t *tile[T]) *Math[T] {
-	m := &Math[T]{pool: p}
+	m := &Math[T]{pool: p, tile: t}
 	for range p.Threads() {
-		m.works = append(m.works, &work[T]{tile: t, edge: make([]T, t.mr*t.nr)})
+		m.lanes = append(m.lanes, &Lane[T]{tile: t, edge: make([]T, t.mr*t.nr)})
 	}
 	return m
 }
 
-// Bytes is what the packing buffers hold.
-func (m *Math[T]) Bytes() (n int) {
-	for _, w := range m.works {
-		n += cap(w.a) + cap(w.b) + cap(w.edge) + cap(w.cols)
-	}
-	if Is32[T]() {
-		return 4 * n
-	}
-	return 8 * n
-}
-
 // serialWork is the number of multiply-adds below which a second thread costs
 // more than it brings.
-const serialWork = 1 << 15
+const serialWork = 1 << 17
 
 // Mul computes C[m,n] = A[m,k] B[k,n], or with acc C += A B; rows of C lie ldc
 // apart. Each element is summed in one order, whatever the number of threads.
 func (x *Math[T]) Mul(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
 	threads := x.pool.Threads()
 	if threads == 1 || m*n*k < serialWork {
-		x.works[0].mul(0, m, 0, n, k, a, b, c, ldc, acc)
+		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc)
 		return
 	}
+	byRow := m > n && a.packed == nil
 	x.pool.Run(threads, func(i int) {
-		w := x.works[i]
-		if m > n {
-			from, to := pool.Span(m, w.tile.mr, threads, i)
-			w.mul(from, to, 0, n, k, a, b, c, ldc, acc)
+		if byRow {
+			from, to := pool.Span(m, x.tile.mr, threads, i)
+			x.lanes[i].mul(from, to, 0, n, k, a, b, c, ldc, acc)
 		} else {
-			from, to := pool.Span(n, w.tile.nr, threads, i)
-			w.mul(0, m, from, to, k, a, b, c, ldc, acc)
+			from, to := pool.Span(n, x.tile.nr, threads, i)
+			x.lanes[i].mul(0, m, from, to, k, a, b, c, ldc, acc)
 		}
 	})
 }
 
-// mul computes rows i0 to i1 and columns j0 to j1 of C.
-func (w *work[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
+// Each calls do(lane, i) for 0 <= i < n, several at the same time.
+func (x *Math[T]) Each(n int, do func(l *Lane[T], i int)) {
+	parts := min(x.pool.Threads(), n)
+	if parts <= 1 {
+		for i := range n {
+			do(x.lanes[0], i)
+		}
+		return
+	}
+	x.pool.Run(parts, func(part int) {
+		from, to := pool.Span(n, 1, parts, part)
+		for i := from; i < to; i++ {
+			do(x.lanes[part], i)
+		}
+	})
+}
+
+// Mul is Math.Mul on this lane's thread.
+func (l *Lane[T]) Mul(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
+	l.mul(0, m, 0, n, k, a, b, c, ldc, acc)
+}
+
+// mul computes rows i0 to i1 and columns j0 to j1 of C. With a packed B, j0 is
+// a multiple of the tile's width; with a packed A the rows are all of A's.
+func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
 	if i0 >= i1 || j0 >= j1 {
 		return
 	}
@@ -84,52 +97,90 @@ func (w *work[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 		}
 		return
 	}
-	mr, nr := w.tile.mr, w.tile.nr
+	mr, nr := l.tile.mr, l.tile.nr
+	rows := blockM
+	if a.packed != nil {
+		rows = i1 - i0
+	}
 	at := a.T()
 	for jc := j0; jc < j1; jc += blockN {
 		nc := min(blockN, j1-jc)
 		panels := (nc + nr - 1) / nr
 		for pc := 0; pc < k; pc += blockK {
 			kc := min(blockK, k-pc)
-			add := acc || pc > 0
-			w.b = grow(w.b, panels*nr*kc)
-			for q := range panels {
-				b.pack(w.b[q*nr*kc:], nr, pc, kc, jc+q*nr, min(nr, nc-q*nr))
-			}
-			for ic := i0; ic < i1; ic += blockM {
-				mc := min(blockM, i1-ic)
-				strips := (mc + mr - 1) / mr
-				w.a = grow(w.a, mc*kc)
-				for s := range strips {
-					from, to := mc*s/strips, mc*(s+1)/strips
-					at.pack(w.a[from*kc:], to-from, pc, kc, ic+from, to-from)
-				}
+			bs, panel := l.b, nr*kc // panels of B, and the distance between two
+			if b.packed != nil {
+				bs, panel = b.packed[jc*k+pc*nr:], nr*k
+			} else {
+				l.b = grow(l.b, panels*panel)
+				bs = l.b
 				for q := range panels {
-					bp, j := w.b[q*nr*kc:], jc+q*nr
-					width := min(nr, nc-q*nr)
+					b.pack(bs[q*panel:], nr, pc, kc, jc+q*nr, min(nr, nc-q*nr))
+				}
+			}
+			for ic := i0; ic < i1; ic += rows {
+				mc := min(rows, i1-ic)
+				strips := (mc + mr - 1) / mr
+				as, depth, skip := a.packed, k, pc // strips of A, their depth, and where the block starts in it
+				if a.packed == nil {
+					l.a = grow(l.a, mc*kc)
+					as, depth, skip = l.a, kc, 0
 					for s := range strips {
 						from, to := mc*s/strips, mc*(s+1)/strips
-						run := w.tile.run[to-from]
-						at := (ic+from)*ldc + j
-						if width == nr {
-							run(kc, &w.a[from*kc], &bp[0], &c[at], ldc, add)
-							continue
-						}
-						run(kc, &w.a[from*kc], &bp[0], &w.edge[0], nr, false)
-						for r := range to - from {
-							got, want := w.edge[r*nr:][:width], c[at+r*ldc:][:width]
-							if add {
-								Add(want, got)
-							} else {
-								copy(want, got)
-							}
-						}
+						at.pack(as[from*kc:], to-from, pc, kc, ic+from, to-from)
+					}
+				}
+				for q := range panels {
+					j := jc + q*nr
+					width := min(nr, j1-j)
+					for s := range strips {
+						from, to := mc*s/strips, mc*(s+1)/strips
+						ap := &as[from*depth+skip*(to-from)]
+						l.cell(to-from, width, kc, ap, &bs[q*panel], c[(ic+from)*ldc+j:], ldc, acc || pc > 0)
 					}
 				}
 			}
 		}
 	}
 }
+
+// cell computes one tile of C from packed panels.
+func (l *Lane[T]) cell(rows, width, k int, a, b *T, c []T, ldc int, acc bool) {
+	run, nr := l.tile.run[rows], l.tile.nr
+	if width == nr {
+		run(k, a, b, &c[0], ldc, acc)
+		return
+	}
+	run(k, a, b, &l.edge[0], nr, false)
+	for r := range rows {
+		Copy(c[r*ldc:][:width], l.edge[r*nr:][:width], acc)
+	}
+}
+
+// PackRight stores B[k,n] once in the order in which Mul reads its right
+// operand, for use in several products. buf has at least PackedLen(k, n) elements.
+func (x *Math[T]) PackRight(k, n int, b Matrix[T], buf []T) Matrix[T] {
+	nr := x.tile.nr
+	for j := 0; j < n; j += nr {
+		b.pack(buf[j*k:], nr, 0, k, j, min(nr, n-j))
+	}
+	return Matrix[T]{packed: buf}
+}
+
+// PackLeft stores A[m,k] once in the order in which Mul reads its left
+// operand. buf has at least PackedLen(k, m) elements.
+func (x *Math[T]) PackLeft(m, k int, a Matrix[T], buf []T) Matrix[T] {
+	strips := (m + x.tile.mr - 1) / x.tile.mr
+	at := a.T()
+	for s := range strips {
+		from, to := m*s/strips, m*(s+1)/strips
+		at.pack(buf[from*k:], to-from, 0, k, from, to-from)
+	}
+	return Matrix[T]{packed: buf}
+}
+
+// PackedLen is the room that packing n columns or rows of depth k takes.
+func (x *Math[T]) PackedLen(k, n int) int { return (n + x.tile.nr - 1) / x.tile.nr * x.tile.nr * k }
 
 // grow returns a slice of n elements, from s where it is large enough.
 func grow[T any](s []T, n int) []T {

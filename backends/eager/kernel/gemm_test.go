@@ -66,6 +66,12 @@ func mulCase[T Float](t *testing.T, r *rand.Rand, x *Math[T], m, n, k int) {
 	ldc, acc := n+r.IntN(4), r.IntN(2) == 0
 	got := randoms[T](r, m*ldc)
 	want := append([]T(nil), got...)
+	if r.IntN(3) == 0 {
+		a = x.PackLeft(m, k, a, make([]T, x.PackedLen(k, m)))
+	}
+	if r.IntN(3) == 0 {
+		b = x.PackRight(k, n, b, make([]T, x.PackedLen(k, n)))
+	}
 	x.Mul(m, n, k, a, b, got, ldc, acc)
 	MulPlain(m, n, k, af, bf, want, ldc, acc)
 	limit := float64(k+1) * 2e-7

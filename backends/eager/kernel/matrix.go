@@ -7,6 +7,7 @@ type Matrix[T Float] struct {
 	row, col int // strides
 	window   *Window
 	flipped  bool // the patch matrix, transposed
+	packed   []T  // or the elements in a product's own order
 }
 
 // Rows views data as row-major with ld elements from row to row.

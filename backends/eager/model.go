@@ -1,0 +1,211 @@
+package eager
+
+import (
+	"fmt"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/eager/kernel"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// batch is one micro-batch as the model reads it.
+type batch[T kernel.Float] struct {
+	n      int
+	x      []T     // unless tokens
+	tokens []int32 // unless x
+	labels []int32
+}
+
+// model is a program whose parameters are tensors, read anew at every step.
+type model[T kernel.Float] struct {
+	program workloads.Program
+	params  map[string]*Tensor[T]
+	byOp    [][]*Tensor[T] // parameters of each op in the order of Program.Params
+	lastUse []int          // by op: the last op that reads its output
+	values  []*Tensor[T]   // of the pass that is running
+}
+
+// paramParts lists the parameters of an op, in the order in which apply takes them.
+var paramParts = map[string][]string{
+	workloads.OpDense:     {"weight", "bias"},
+	workloads.OpConv2D:    {"weight", "bias"},
+	workloads.OpBatchNorm: {"weight", "bias", "running_mean", "running_var"},
+	workloads.OpLayerNorm: {"weight", "bias"},
+	workloads.OpEmbedding: {"weight"},
+	workloads.OpLSTM:      {"weight_ih", "weight_hh", "bias"},
+	workloads.OpAttention: {"qkv.weight", "qkv.bias", "out.weight", "out.bias"},
+}
+
+// newModel binds the program's ops to params.
+func newModel[T kernel.Float](p workloads.Program, params map[string]*Tensor[T]) (*model[T], error) {
+	m := &model[T]{program: p, params: params, values: make([]*Tensor[T], len(p.Ops)), lastUse: make([]int, len(p.Ops))}
+	for i, op := range p.Ops {
+		var own []*Tensor[T]
+		for _, part := range paramParts[op.Op] {
+			q := params[op.Name+"."+part]
+			if q == nil && !(part == "bias" && !op.Attr.Bias && (op.Op == workloads.OpDense || op.Op == workloads.OpConv2D)) {
+				return nil, fmt.Errorf("%s %s: no parameter %s.%s", op.Op, op.Name, op.Name, part)
+			}
+			own = append(own, q)
+		}
+		m.byOp = append(m.byOp, own)
+		for _, in := range op.In {
+			if in >= i || in < -1 {
+				return nil, fmt.Errorf("op %d (%s) reads op %d: expected an earlier one or -1", i, op.Op, in)
+			}
+			if in >= 0 {
+				m.lastUse[in] = i
+			}
+		}
+	}
+	if n := len(p.Ops); n > 0 {
+		m.lastUse[n-1] = n // the logits
+	}
+	next := 0
+	for _, s := range p.Segments {
+		if s.First < next || s.Last < s.First || s.Last >= len(p.Ops)-1 {
+			return nil, fmt.Errorf("segment %d-%d: expected segments in order, apart, before the last op", s.First, s.Last)
+		}
+		next = s.Last + 1
+	}
+	return m, nil
+}
+
+// forward runs the whole program on one micro-batch and returns the logits.
+// While the tape records, the program's segments keep only their results; they
+// read m.values again on the way back, so those stay until the next pass.
+func (m *model[T]) forward(t *Tape[T], b batch[T]) *Tensor[T] {
+	clear(m.values)
+	next := 0
+	if t.recording && !t.hooks.faults.keepAll {
+		for _, s := range m.program.Segments {
+			m.span(t, b, next, s.First-1)
+			out := t.Checkpoint(nil, func(*Tensor[T]) *Tensor[T] {
+				m.span(t, b, s.First, s.Last)
+				return m.values[s.Last]
+			})
+			m.values[s.Last] = out
+			next = s.Last + 1
+		}
+	}
+	m.span(t, b, next, len(m.program.Ops)-1)
+	return m.values[len(m.values)-1]
+}
+
+// span runs ops first to last. Unless the tape records, values that were made
+// here and have no later use are given up at once.
+func (m *model[T]) span(t *Tape[T], b batch[T], first, last int) {
+	for i := first; i <= last; i++ {
+		m.values[i] = m.apply(t, b, i)
+		if t.recording {
+			continue
+		}
+		for _, in := range m.program.Ops[i].In {
+			if in >= first && m.lastUse[in] == i && m.values[in] != nil {
+				t.Free(m.values[in])
+				m.values[in] = nil
+			}
+		}
+	}
+}
+
+// apply runs op i.
+func (m *model[T]) apply(t *Tape[T], b batch[T], i int) *Tensor[T] {
+	op, own := &m.program.Ops[i], m.byOp[i]
+	a := &op.Attr
+	in := func(j int) *Tensor[T] {
+		if id := op.In[j]; id >= 0 {
+			return m.values[id]
+		}
+		return t.Constant(b.x, append([]int{b.n}, m.program.Input.Shape...)...)
+	}
+	switch op.Op {
+	case workloads.OpDense:
+		return t.Dense(in(0), own[0], own[1])
+	case workloads.OpConv2D:
+		return t.Conv2D(in(0), own[0], own[1], a.Stride, a.Pad)
+	case workloads.OpMaxPool2D:
+		return t.MaxPool2D(in(0), a.Size, a.Stride)
+	case workloads.OpAvgPool:
+		return t.AvgPool(in(0))
+	case workloads.OpBatchNorm:
+		return t.BatchNorm(in(0), own[0], own[1], own[2], own[3], a.Epsilon, a.Momentum)
+	case workloads.OpLayerNorm:
+		return t.LayerNorm(in(0), own[0], own[1], a.Epsilon)
+	case workloads.OpReLU:
+		return t.ReLU(in(0))
+	case workloads.OpGELU:
+		return t.GELU(in(0))
+	case workloads.OpSigmoid:
+		return t.Sigmoid(in(0))
+	case workloads.OpFlatten:
+		return t.Flatten(in(0))
+	case workloads.OpEmbedding:
+		return t.Embedding(b.tokens, b.n, own[0])
+	case workloads.OpLSTM:
+		return t.LSTM(in(0), own[0], own[1], own[2])
+	case workloads.OpAttention:
+		return t.Attention(in(0), own[0], own[1], own[2], own[3], a.Heads, a.Causal && !t.hooks.faults.noCausal)
+	case workloads.OpDropout:
+		return t.Dropout(in(0), a.Rate, i)
+	case workloads.OpAdd:
+		return t.Add(in(0), in(1))
+	case workloads.OpLastStep:
+		return t.LastStep(in(0))
+	}
+	panic("eager: op " + op.Op + " passed the check of the build") // supported refuses it
+}
+
+// loss of the logits: scale times the sum over the examples.
+func (m *model[T]) loss(t *Tape[T], logits *Tensor[T], labels []int32, scale float64) T {
+	if m.program.Loss.Op == workloads.LossSigmoid {
+		return t.SigmoidCrossEntropy(logits, labels, scale)
+	}
+	return t.SoftmaxCrossEntropy(logits, labels, scale)
+}
+
+// ops, losses and optimizers that can be built.
+var (
+	supportedOps = []string{
+		workloads.OpDense, workloads.OpConv2D, workloads.OpMaxPool2D, workloads.OpAvgPool, workloads.OpBatchNorm, workloads.OpLayerNorm,
+		workloads.OpReLU, workloads.OpGELU, workloads.OpSigmoid, workloads.OpFlatten, workloads.OpEmbedding, workloads.OpLSTM,
+		workloads.OpAttention, workloads.OpDropout, workloads.OpAdd, workloads.OpLastStep,
+	}
+	supportedLosses     = []string{workloads.LossSoftmax, workloads.LossSigmoid}
+	supportedOptimizers = []string{workloads.OptSGD, workloads.OptAdam}
+)
+
+// allowedAttrs are the attributes that each op reads, by a copy of Attr in
+// which they alone are kept. Anything else set is refused: it would mean
+// something that this engine does not do.
+var allowedAttrs = map[string]func(a workloads.Attr) workloads.Attr{
+	workloads.OpDense: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Units: a.Units, Bias: a.Bias} },
+	workloads.OpConv2D: func(a workloads.Attr) workloads.Attr {
+		return workloads.Attr{Filters: a.Filters, Kernel: a.Kernel, Stride: a.Stride, Pad: a.Pad, Bias: a.Bias}
+	},
+	workloads.OpMaxPool2D: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Size: a.Size, Stride: a.Stride} },
+	workloads.OpBatchNorm: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Epsilon: a.Epsilon, Momentum: a.Momentum} },
+	workloads.OpLayerNorm: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Epsilon: a.Epsilon} },
+	workloads.OpEmbedding: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Vocab: a.Vocab, Units: a.Units} },
+	workloads.OpLSTM:      func(a workloads.Attr) workloads.Attr { return workloads.Attr{Units: a.Units} },
+	workloads.OpAttention: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Heads: a.Heads, Causal: a.Causal} },
+	workloads.OpDropout:   func(a workloads.Attr) workloads.Attr { return workloads.Attr{Rate: a.Rate} },
+	workloads.LossSoftmax: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Reduction: a.Reduction} },
+	workloads.LossSigmoid: func(a workloads.Attr) workloads.Attr { return workloads.Attr{Reduction: a.Reduction} },
+	workloads.OptSGD:      func(a workloads.Attr) workloads.Attr { return workloads.Attr{Rate: a.Rate, Momentum: a.Momentum} },
+	workloads.OptAdam: func(a workloads.Attr) workloads.Attr {
+		return workloads.Attr{Rate: a.Rate, Beta1: a.Beta1, Beta2: a.Beta2, Epsilon: a.Epsilon}
+	},
+}
+
+// checkAttr refuses attributes that the op does not read.
+func checkAttr(op workloads.Op) error {
+	var kept workloads.Attr
+	if keep := allowedAttrs[op.Op]; keep != nil {
+		kept = keep(op.Attr)
+	}
+	if kept != op.Attr {
+		return fmt.Errorf("%w: %s %s has attributes that this op does not read: %+v", backends.ErrUnsupported, op.Op, op.Name, op.Attr)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package eager
+
+import (
+	"math"
+
+	"github.com/dlbench/dlbench/backends/eager/kernel"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// Where Adam's epsilon stands (the dialect "adam-epsilon").
+const (
+	epsilonCorrected   = "corrected"   // rate * m^ / (sqrt(v^) + epsilon): algorithm 1 of the paper
+	epsilonUncorrected = "uncorrected" // rate * sqrt(1-beta2^t)/(1-beta1^t) * m / (sqrt(v) + epsilon): the form before section 2.1, as TensorFlow 1
+)
+
+// optimizer updates all trainable parameters, which lie in one slice.
+type optimizer[T kernel.Float] struct {
+	op       workloads.Op
+	dialect  string
+	m, v     []T // SGD: m is the velocity; Adam: first and second moment
+	t        int // updates made
+	dampened bool
+}
+
+func newOptimizer[T kernel.Float](op workloads.Op, n int, dialect string, f faults) *optimizer[T] {
+	o := &optimizer[T]{op: op, dialect: dialect, m: make([]T, n), dampened: f.dampening}
+	if op.Op == workloads.OptAdam {
+		o.v = make([]T, n)
+	}
+	switch f.adam {
+	case "none":
+		o.dialect = "none"
+	case "other":
+		if o.dialect == epsilonUncorrected {
+			o.dialect = epsilonCorrected
+		} else {
+			o.dialect = epsilonUncorrected
+		}
+	}
+	return o
+}
+
+// reset forgets all state.
+func (o *optimizer[T]) reset() {
+	clear(o.m)
+	clear(o.v)
+	o.t = 0
+}
+
+// step updates params from grads.
+func (o *optimizer[T]) step(t *Tape[T], params, grads []T) {
+	o.t++
+	a := o.op.Attr
+	if o.op.Op == workloads.OptSGD {
+		gain := 1.0
+		if o.dampened {
+			gain = 1 - a.Momentum
+		}
+		t.each(len(params), pointGrain, func(i, j int) {
+			kernel.Momentum(params[i:j], grads[i:j], o.m[i:j], a.Rate, a.Momentum, gain)
+		})
+		return
+	}
+	s := kernel.AdamStep{Beta1: a.Beta1, Beta2: a.Beta2, Rate: a.Rate, Root: 1, Epsilon: a.Epsilon}
+	c1, c2 := 1-math.Pow(a.Beta1, float64(o.t)), math.Sqrt(1-math.Pow(a.Beta2, float64(o.t)))
+	switch o.dialect {
+	case epsilonCorrected:
+		s.Rate, s.Root = a.Rate/c1, 1/c2
+	case epsilonUncorrected:
+		s.Rate = a.Rate * c2 / c1
+	}
+	t.each(len(params), pointGrain, func(i, j int) {
+		kernel.Adam(params[i:j], grads[i:j], o.m[i:j], o.v[i:j], s)
+	})
+}
