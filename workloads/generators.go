@@ -5,10 +5,6 @@ import (
 	"slices"
 )
 
-// GeneratorFiles is the generator of a program whose batches come from a
-// user's folder. WithDataset makes such programs; specs cannot name it.
-const GeneratorFiles = "files"
-
 // dataVersion is part of every cache key: raise it when a generator or the
 // initial values change.
 const dataVersion = 1

@@ -29,7 +29,7 @@ func (s stream) unit() float64 {
 func (s stream) noise() float64 {
 	u := s.src.Uint64()
 	sum := int64(u&0xffff) + int64(u>>16&0xffff) + int64(u>>32&0xffff) + int64(u>>48) - 2*0xffff
-	const sd = 37836.75 // sqrt(4/12) x 65536
+	const sd = 37837.2 // sqrt(4/12) x 65536
 	return float64(sum) / sd
 }
 
