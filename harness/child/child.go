@@ -32,6 +32,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dlbench/dlbench/memprof"
 )
 
 // Spec says what to start and within which bounds.
@@ -255,9 +257,18 @@ func (r stdoutReader) Read(p []byte) (int, error) {
 // PID is the worker's own process, not the supervisor's: read its VmHWM.
 func (c *Child) PID() int { return c.pid }
 
-// Root is the supervisor: the worker and all that it started, also orphans, are
-// its descendants and memprof.Descendants lists them.
+// Root is the supervisor: the worker and all that it started are below it.
 func (c *Child) Root() int { return c.supervisor.Process.Pid }
+
+// Processes returns the worker and everything below it that lives now, orphans
+// included, for memprof.NewTimeline; nil where the tree cannot be read.
+func (c *Child) Processes() []int {
+	pids, err := memprof.Descendants(c.Root())
+	if err != nil {
+		return nil
+	}
+	return pids
+}
 
 // Done is closed when the worker has ended and its tree is gone.
 func (c *Child) Done() <-chan struct{} { return c.done }
@@ -306,7 +317,9 @@ func (c *Child) finish(reports *json.Decoder, pipes parentEnds, stderrDone chan 
 	pipes.stderr.Close()
 	c.exit.Killed = c.killed.Load()
 	c.exit.Stderr, c.exit.StderrTotal = c.stderr.String(), c.stderr.total()
-	if !c.exit.OOM && !c.exit.Killed && !c.exit.OK() {
+	// Kill may come in while the worker is on its way out by itself.
+	ours := c.exit.Killed && c.exit.Signal == "SIGKILL"
+	if !c.exit.OOM && !ours && !c.exit.OK() {
 		if line := memoryComplaint(c.exit.Stderr); line != "" {
 			c.exit.OOM, c.exit.Reason = true, line
 		}

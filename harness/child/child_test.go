@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -123,6 +124,9 @@ func TestTimeoutKillsWhatHoldsStdout(t *testing.T) {
 	}
 	out := bufio.NewReader(c.Stdout)
 	pids := append(readPIDs(t, out, 1), c.PID(), c.Root())
+	if got := c.Processes(); !slices.Equal(got, []int{c.PID(), pids[0]}) {
+		t.Errorf("processes %v, want %v", got, []int{c.PID(), pids[0]})
+	}
 	began := time.Now()
 	if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 {
 		t.Errorf("read %q, %v", rest, err)
@@ -234,6 +238,20 @@ func TestWorkerInherits(t *testing.T) {
 			t.Errorf("oom_score_adj %s", got)
 		}
 	})
+}
+
+// A protocol error and the worker's death race: the harness calls Kill at the
+// end of stdout, and the class of the end must stay the worker's own.
+func TestKillAfterTheWorkersOwnEnd(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		c := start(t, Spec{}, "complain", "MemoryError")
+		io.ReadAll(c.Stdout)
+		c.Kill()
+		if e := wait(t, c, 5*time.Second); !e.OOM || e.Code != 1 {
+			t.Fatalf("ended %+v", e)
+		}
+	}
 }
 
 func TestKillIsIdempotent(t *testing.T) {
