@@ -65,7 +65,7 @@ func (b *backend) backward(g *graph.Graph, nodes map[string]*graph.Node) (loss *
 	if f.rng != nil {
 		nodes[rngName] = f.rng
 	}
-	b.segments = recomputed(g, f.entries)
+	b.segments = f.checkpoints.recomputed(loss)
 	return loss, gradients, nil
 }
 

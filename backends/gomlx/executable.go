@@ -88,26 +88,6 @@ func inOrder(slots []slot, nodes map[string]*graph.Node) []*graph.Node {
 	return out
 }
 
-// recomputed counts the segments whose checkpoint the backward pass really
-// starts from: the library marks such a place by a scheduling barrier that
-// holds the recomputation back until the gradient arrives.
-func recomputed(g *graph.Graph, entries []segmentEntry) int {
-	segmentOf := map[*graph.Node]int{}
-	for _, e := range entries {
-		segmentOf[e.node] = e.segment
-	}
-	found := map[int]bool{}
-	for _, n := range g.Nodes() {
-		if n.Type() != graph.NodeTypeSchedulingBarrier {
-			continue
-		}
-		if s, ok := segmentOf[n.Inputs()[0]]; ok {
-			found[s] = true
-		}
-	}
-	return len(found)
-}
-
 // upload copies a flat slice to the device; nil uploads zeros.
 func upload(backend compute.Backend, s slot) (compute.Buffer, error) {
 	flat := s.initial

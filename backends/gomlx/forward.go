@@ -20,29 +20,24 @@ type forward struct {
 	updated map[string]*graph.Node // running statistics after this pass
 	rng     *graph.Node            // state of the random generator; nil without dropout
 
-	entries []segmentEntry
-}
-
-// segmentEntry is a value that enters a recomputed segment.
-type segmentEntry struct {
-	segment int
-	source  *graph.Node
-	node    *graph.Node // source behind the checkpoint
+	checkpoints checkpoints
 }
 
 // logits emits every op and returns the last one's output, [batch, K].
 func (f *forward) logits() (*graph.Node, error) {
 	f.outputs = make([]value, len(f.program.Ops))
 	f.updated = map[string]*graph.Node{}
+	if f.train {
+		f.checkpoints.segments = f.program.Segments
+	}
 	for i, op := range f.program.Ops {
 		in := f.inputsOf(i, op)
 		out, err := f.emit(op, in)
 		if err != nil {
 			return nil, err
 		}
-		if s := f.segmentOf(i); s >= 0 && f.program.Segments[s].Last == i {
-			out.node = out.joined().StopCheckpoint()
-			out.steps = nil
+		if s := f.checkpoints.of(i); s >= 0 && f.checkpoints.segments[s].Last == i {
+			out = f.checkpoints.leave(out)
 		}
 		f.outputs[i] = out
 	}
@@ -50,10 +45,9 @@ func (f *forward) logits() (*graph.Node, error) {
 }
 
 // inputsOf returns the inputs of op i. What comes from outside the op's
-// segment passes a checkpoint: the backward pass starts its recomputation
-// there.
+// segment passes a checkpoint.
 func (f *forward) inputsOf(i int, op workloads.Op) []value {
-	segment := f.segmentOf(i)
+	segment := f.checkpoints.of(i)
 	in := make([]value, len(op.In))
 	for k, j := range op.In {
 		source := &f.input
@@ -61,38 +55,11 @@ func (f *forward) inputsOf(i int, op workloads.Op) []value {
 			source = &f.outputs[j]
 		}
 		in[k] = *source
-		if segment >= 0 && j < f.program.Segments[segment].First {
-			in[k] = value{node: f.entry(segment, source), channelMajor: source.channelMajor}
+		if segment >= 0 && j < f.checkpoints.segments[segment].First {
+			in[k] = f.checkpoints.enter(segment, source)
 		}
 	}
 	return in
-}
-
-// entry returns source behind a checkpoint of the segment, the same node for
-// all its readers there.
-func (f *forward) entry(segment int, source *value) *graph.Node {
-	from := source.joined()
-	for _, e := range f.entries {
-		if e.segment == segment && e.source == from {
-			return e.node
-		}
-	}
-	e := segmentEntry{segment: segment, source: from, node: from.Checkpoint()}
-	f.entries = append(f.entries, e)
-	return e.node
-}
-
-// segmentOf returns the number of the recomputed segment that op i lies in, or -1.
-func (f *forward) segmentOf(i int) int {
-	if !f.train {
-		return -1
-	}
-	for s, segment := range f.program.Segments {
-		if segment.First <= i && i <= segment.Last {
-			return s
-		}
-	}
-	return -1
 }
 
 // emit adds one op.
