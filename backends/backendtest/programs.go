@@ -1,0 +1,166 @@
+package backendtest
+
+import (
+	"slices"
+
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// program is one small model of the suite, built so that the ops it is about
+// decide its numbers. Sides differ wherever a mistaken layout could hide.
+type program struct {
+	name     string
+	spec     workloads.Spec
+	settings workloads.Settings
+}
+
+// steps of a check, and of the longer trajectories that state cases compare.
+const (
+	checkSteps = 3
+	longSteps  = 9
+)
+
+func layer(op, name string, a workloads.Attr) workloads.Layer {
+	return workloads.Layer{Op: op, Name: name, Attr: a}
+}
+
+func dense(name string, units int) workloads.Layer {
+	return layer(workloads.OpDense, name, workloads.Attr{Units: units, Bias: true})
+}
+
+func plain(op string) workloads.Layer { return workloads.Layer{Op: op} }
+
+func conv(name string, filters, kernel, stride, pad int) workloads.Layer {
+	return layer(workloads.OpConv2D, name, workloads.Attr{Filters: filters, Kernel: kernel, Stride: stride, Pad: pad, Bias: true})
+}
+
+func lstm(name string, units int, last bool) workloads.Layer {
+	l := layer(workloads.OpLSTM, name, workloads.Attr{Units: units})
+	l.Last = last
+	return l
+}
+
+func attention(name string, heads int, causal bool) workloads.Layer {
+	return layer(workloads.OpAttention, name, workloads.Attr{Heads: heads, Causal: causal})
+}
+
+var (
+	vector   = workloads.Input{Kind: "vector", Shape: []int{11}}
+	image    = workloads.Input{Kind: "image", Shape: []int{2, 9, 7}}
+	tokens   = workloads.Input{Kind: "tokens", Shape: []int{6}, Vocab: 20}
+	sequence = workloads.Input{Kind: "sequence", Shape: []int{5, 6}}
+
+	generators = map[string]string{"vector": "class-blobs", "image": "class-blobs", "tokens": "planted-tokens", "sequence": "class-sequences"}
+
+	sgd  = workloads.Layer{Op: workloads.OptSGD, Attr: workloads.Attr{Rate: 0.1, Momentum: 0.9}}
+	adam = workloads.Layer{Op: workloads.OptAdam, Attr: workloads.Attr{Rate: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}}
+)
+
+// model makes a training program of three classes in batches of six.
+func model(name string, input workloads.Input, optimizer workloads.Layer, layers ...workloads.Layer) program {
+	settings := workloads.DefaultSettings()
+	settings.Batch = 6
+	return program{name: name, settings: settings, spec: workloads.Spec{
+		Workload:  "Check",
+		Title:     map[string]string{"en": name},
+		Input:     input,
+		Data:      workloads.Data{Generator: generators[input.Kind], Classes: 3, Batches: 4, Seed: 7},
+		Layers:    layers,
+		Loss:      workloads.Layer{Op: workloads.LossSoftmax, Attr: workloads.Attr{Reduction: "mean"}},
+		Optimizer: optimizer,
+		Steps:     workloads.Steps{Check: checkSteps, WarmupMax: 10, Blocks: 4, PerBlock: 2},
+	}}
+}
+
+// with changes a copy of the program.
+func (p program) with(name string, change func(*program)) program {
+	p.name = name
+	p.spec.Layers = slices.Clone(p.spec.Layers)
+	change(&p)
+	return p
+}
+
+func infer(p *program) { p.settings.Mode = workloads.Infer }
+
+// programs lists the models: one or more for each op, loss and optimizer, in
+// both modes, and the features.
+func programs() []program {
+	linear := model("dense", vector, sgd, dense("fc", 3))
+	perceptron := func(optimizer workloads.Layer, hidden ...workloads.Layer) []workloads.Layer {
+		return append(append([]workloads.Layer{dense("fc1", 8)}, hidden...), dense("fc2", 3))
+	}
+	convolution := model("conv2d", image, sgd, conv("conv", 3, 3, 1, 0), plain(workloads.OpFlatten), dense("fc", 3))
+	normed := model("batchnorm-image", image, sgd, conv("conv", 3, 3, 1, 1), layer(workloads.OpBatchNorm, "bn", workloads.Attr{}), plain(workloads.OpReLU), plain(workloads.OpFlatten), dense("fc", 3))
+	dropped := model("dropout", vector, sgd, perceptron(sgd, plain(workloads.OpReLU), layer(workloads.OpDropout, "", workloads.Attr{Rate: 0.4}))...)
+	deep := model("relu-stack", vector, sgd, dense("fc1", 9), plain(workloads.OpReLU), dense("fc2", 8), plain(workloads.OpReLU), dense("fc3", 7), plain(workloads.OpReLU), dense("fc4", 3))
+	recurrent := model("lstm", sequence, adam, lstm("lstm", 4, true), dense("fc", 3))
+
+	residual := workloads.Layer{Op: workloads.LayerResidual, Body: []workloads.Layer{dense("inner", 8), plain(workloads.OpReLU)}}
+	list := []program{
+		linear,
+		linear.with("dense-infer", infer),
+		linear.with("dense-without-bias", func(p *program) { p.spec.Layers[0].Bias = false }),
+		linear.with("sgd-without-momentum", func(p *program) { p.spec.Optimizer.Momentum = 0 }),
+		linear.with("adam", func(p *program) { p.spec.Optimizer = adam }),
+		linear.with("sigmoid-cross-entropy", func(p *program) {
+			p.spec.Layers[0] = dense("fc", 1)
+			p.spec.Data.Classes = 2
+			p.spec.Loss.Op = workloads.LossSigmoid
+		}),
+		model("relu", vector, sgd, perceptron(sgd, plain(workloads.OpReLU))...),
+		model("gelu", vector, sgd, perceptron(sgd, plain(workloads.OpGELU))...),
+		model("sigmoid", vector, sgd, perceptron(sgd, plain(workloads.OpSigmoid))...),
+		model("flatten", sequence, sgd, plain(workloads.OpFlatten), dense("fc", 3)),
+		model("add", vector, sgd, dense("fc1", 8), residual, dense("fc2", 3)),
+		convolution,
+		convolution.with("conv2d-infer", infer),
+		convolution.with("conv2d-stride-and-padding", func(p *program) { p.spec.Layers[0] = conv("conv", 3, 3, 2, 1) }),
+		convolution.with("conv2d-without-bias", func(p *program) { p.spec.Layers[0].Bias = false }),
+		convolution.with("conv2d-on-conv2d", func(p *program) {
+			p.spec.Layers = slices.Insert(p.spec.Layers, 1, plain(workloads.OpReLU), conv("conv2", 4, 2, 1, 0))
+		}),
+		model("maxpool2d", image, sgd, conv("conv", 3, 2, 1, 0), layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 2, Stride: 2}), plain(workloads.OpFlatten), dense("fc", 3)),
+		model("maxpool2d-overlapping", image, sgd, conv("conv", 3, 2, 1, 0), layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 3, Stride: 2}), plain(workloads.OpFlatten), dense("fc", 3)),
+		model("avgpool-image", image, sgd, conv("conv", 5, 3, 1, 0), plain(workloads.OpAvgPool), dense("fc", 3)),
+		model("avgpool-sequence", sequence, sgd, plain(workloads.OpAvgPool), dense("fc", 3)),
+		model("dense-on-sequence", sequence, sgd, dense("each", 5), plain(workloads.OpReLU), plain(workloads.OpFlatten), dense("fc", 3)),
+		normed,
+		normed.with("batchnorm-infer", infer),
+		model("batchnorm-vector", vector, adam, perceptron(adam, layer(workloads.OpBatchNorm, "bn", workloads.Attr{Epsilon: 1e-3, Momentum: 0.3}), plain(workloads.OpReLU))...),
+		model("layernorm", vector, sgd, perceptron(sgd, layer(workloads.OpLayerNorm, "ln", workloads.Attr{}))...),
+		model("embedding", tokens, adam, layer(workloads.OpEmbedding, "emb", workloads.Attr{Units: 5}), plain(workloads.OpFlatten), dense("fc", 3)),
+		model("last-step", sequence, sgd, dense("each", 5), plain(workloads.OpLastStep), dense("fc", 3)),
+		recurrent,
+		recurrent.with("lstm-infer", infer),
+		model("lstm-on-lstm", tokens, adam, layer(workloads.OpEmbedding, "emb", workloads.Attr{Units: 5}), lstm("lstm1", 4, false), lstm("lstm2", 3, true), dense("fc", 3)),
+		model("lstm-all-steps", sequence, sgd, lstm("lstm", 4, false), plain(workloads.OpFlatten), dense("fc", 3)),
+		model("attention", sequence, sgd, attention("attn", 2, false), plain(workloads.OpFlatten), dense("fc", 3)),
+		model("attention-causal", sequence, adam, attention("attn", 3, true), plain(workloads.OpFlatten), dense("fc", 3)),
+		dropped,
+		deep,
+		deep.with("accumulate", func(p *program) { p.settings.Accumulate = 3 }),
+		normed.with("accumulate-batchnorm", func(p *program) { p.settings.Accumulate = 2 }),
+		deep.with("checkpoint", func(p *program) { p.settings.Checkpoint = 2 }),
+		deep.with("checkpoint-and-accumulate", func(p *program) { p.settings.Checkpoint, p.settings.Accumulate = 2, 2 }),
+	}
+	return list
+}
+
+// needs lists the claims that a job of the program rests on.
+func needs(p workloads.Program, s workloads.Settings) (ops, features []string) {
+	for _, op := range p.Ops {
+		ops = append(ops, op.Op)
+	}
+	ops = append(ops, p.Loss.Op)
+	if p.Mode == workloads.Train {
+		ops = append(ops, p.Optimizer.Op)
+	}
+	if s.Checkpoint > 0 {
+		features = append(features, "checkpoint")
+	}
+	if s.Accumulate > 1 {
+		features = append(features, "accumulate")
+	}
+	slices.Sort(ops)
+	return slices.Compact(ops), features
+}

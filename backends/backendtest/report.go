@@ -1,0 +1,103 @@
+package backendtest
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/dlbench/dlbench/backends"
+)
+
+// Status is the outcome of a case.
+type Status string
+
+// The outcomes. A case is skipped where the worker does not claim what it is
+// about, or where nothing can judge it.
+const (
+	Pass Status = "pass"
+	Fail Status = "fail"
+	Skip Status = "skip"
+)
+
+// Result is one case.
+type Result struct {
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	Reason string `json:"reason,omitempty"` // one line; "" if it passed
+}
+
+// Mutation says how a deliberate mistake fared: it must be called wrong.
+type Mutation struct {
+	Name     string   `json:"name"`
+	Killed   []string `json:"killed"`             // programs whose budgets found it
+	Survived []string `json:"survived,omitempty"` // programs that let it pass
+}
+
+// Report is what the suite found.
+type Report struct {
+	Worker    backends.HelloReply `json:"worker"`
+	Results   []Result            `json:"results"`
+	Mutations []Mutation          `json:"mutations,omitempty"`
+	Proven    map[string][]string `json:"proven"`   // op, loss, optimizer, precision or feature -> programs that prove it
+	Unproven  []string            `json:"unproven"` // claimed, and proven by no program
+}
+
+// OK reports whether no case failed.
+func (r Report) OK() bool {
+	return !slices.ContainsFunc(r.Results, func(c Result) bool { return c.Status == Fail })
+}
+
+// Count returns the number of cases with that outcome.
+func (r Report) Count(s Status) int {
+	n := 0
+	for _, c := range r.Results {
+		if c.Status == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Survivors lists the mistakes that no program found.
+func (r Report) Survivors() []string {
+	var out []string
+	for _, m := range r.Mutations {
+		if len(m.Killed) == 0 && len(m.Survived) > 0 {
+			out = append(out, m.Name)
+		}
+	}
+	return out
+}
+
+// WriteText prints the report for people: failures first, then what was
+// skipped and why, then what is proven.
+func (r Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s): %d passed, %d failed, %d skipped\n", r.Worker.Name, r.Worker.Kind, r.Count(Pass), r.Count(Fail), r.Count(Skip))
+	for _, status := range []Status{Fail, Skip} {
+		for _, c := range r.Results {
+			if c.Status == status {
+				fmt.Fprintf(&b, "%s  %s: %s\n", status, c.Name, c.Reason)
+			}
+		}
+	}
+	if len(r.Proven) > 0 {
+		b.WriteString("proven by programs:\n")
+		for _, name := range slices.Sorted(maps.Keys(r.Proven)) {
+			fmt.Fprintf(&b, "  %-22s %d (%s)\n", name, len(r.Proven[name]), r.Proven[name][0])
+		}
+	}
+	if len(r.Mutations) > 0 {
+		b.WriteString("deliberate mistakes:\n")
+		for _, m := range r.Mutations {
+			if len(m.Killed)+len(m.Survived) == 0 {
+				continue // it means nothing for what the worker can build
+			}
+			fmt.Fprintf(&b, "  %-22s found by %d of %d programs\n", m.Name, len(m.Killed), len(m.Killed)+len(m.Survived))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
