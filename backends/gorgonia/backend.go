@@ -23,8 +23,10 @@ type Backend struct {
 	data    *data
 	initial map[string]workloads.Tensor
 	solver  G.Solver
-	loss    float64 // of the last step that Run executed
-	last    int     // its batch; -1 before the first
+	last    int     // batch of the last step that Run executed; -1 before the first
+	loss    float64 // of that step, if priced
+	priced  bool    // false after inference: the loss is computed from the logits when it is read
+	held    int     // batch of the logits that the graph holds; -1 where they may be of other parameters
 }
 
 // New returns an empty backend.
@@ -106,10 +108,12 @@ func (b *Backend) Run(batches []int) error {
 		if err != nil {
 			return err
 		}
-		b.last, b.loss = i, loss
+		b.last, b.held = i, i
+		b.loss, b.priced = loss, b.solver != nil
 		if b.solver == nil {
 			continue
 		}
+		b.held = -1
 		if err := b.solver.Step(b.graph.learnables); err != nil {
 			return fmt.Errorf("optimizer: %w", err)
 		}
@@ -121,24 +125,32 @@ func (b *Backend) Run(batches []int) error {
 // loss (0 in inference, where the loss is not part of the graph). Gradients,
 // where there are any, are left in the learnables.
 func (b *Backend) pass(batch int) (loss float64, err error) {
-	if batch < 0 || batch >= b.data.batches {
-		return 0, fmt.Errorf("batch %d: the file holds batches 0 to %d", batch, b.data.batches-1)
-	}
-	for micro := range b.graph.micros {
-		if err := b.data.feed(batch*b.graph.micros + micro); err != nil {
+	for i := range b.graph.micros {
+		if err := b.micro(batch, i); err != nil {
 			return 0, err
-		}
-		b.graph.drop()
-		err := b.graph.vm.RunAll()
-		b.graph.vm.Reset()
-		if err != nil {
-			return 0, fmt.Errorf("batch %d: %w", batch, err)
 		}
 		if b.graph.lossValue != nil {
 			loss += scalar(b.graph.lossValue)
 		}
 	}
 	return loss / float64(b.graph.micros), nil
+}
+
+// micro runs the graph on one micro-batch.
+func (b *Backend) micro(batch, i int) error {
+	if batch < 0 || batch >= b.data.batches {
+		return fmt.Errorf("batch %d: the file holds batches 0 to %d", batch, b.data.batches-1)
+	}
+	if err := b.data.feed(batch*b.graph.micros + i); err != nil {
+		return err
+	}
+	b.graph.drop()
+	err := b.graph.vm.RunAll()
+	b.graph.vm.Reset()
+	if err != nil {
+		return fmt.Errorf("batch %d: %w", batch, err)
+	}
+	return nil
 }
 
 // Reset restores initial parameters, statistics and optimizer state.
@@ -153,7 +165,7 @@ func (b *Backend) Reset() error {
 		}
 	}
 	b.graph.reseed()
-	b.last, b.loss = -1, 0
+	b.last, b.held, b.priced = -1, -1, false
 	b.solver = nil
 	if b.job.Program.Mode == workloads.Train {
 		b.solver = newSolver(b.job.Program)
@@ -184,34 +196,37 @@ func (b *Backend) readLoss() (map[string]backends.Tensor, error) {
 	if b.last < 0 {
 		return nil, errors.New("read loss: no step was run")
 	}
-	loss := b.loss
-	if b.job.Program.Mode == workloads.Infer {
-		loss = lossOf(b.job.Program.Loss.Op, b.graph.logits(), b.data.labelsOf(b.last))
+	b.price()
+	return map[string]backends.Tensor{"loss": {Shape: []int{1}, Data: []float64{b.loss}}}, nil
+}
+
+// price computes the loss of the last step from its logits, where the step
+// itself did not.
+func (b *Backend) price() {
+	if b.last < 0 || b.priced {
+		return
 	}
-	return map[string]backends.Tensor{"loss": {Shape: []int{1}, Data: []float64{loss}}}, nil
+	b.loss = lossOf(b.job.Program.Loss.Op, b.graph.logits(), b.data.labelsOf(b.last))
+	b.priced = true
 }
 
 func (b *Backend) readLogits(batch int) (map[string]backends.Tensor, error) {
-	if b.job.Program.Mode == workloads.Infer && batch == b.last {
+	if batch >= 0 && batch == b.held {
 		return logitsTensor(b.job.Program.Batch, b.graph.logits()), nil
 	}
+	b.price() // before other logits take the place of the last step's
 	restore := b.graph.save()
 	defer restore()
+	b.held = -1
 	var rows []float64
 	for micro := range b.graph.micros {
-		if err := b.data.feed(batch*b.graph.micros + micro); err != nil {
+		if err := b.micro(batch, micro); err != nil {
 			return nil, err
-		}
-		b.graph.drop()
-		err := b.graph.vm.RunAll()
-		b.graph.vm.Reset()
-		if err != nil {
-			return nil, fmt.Errorf("batch %d: %w", batch, err)
 		}
 		rows = append(rows, b.graph.logits()...)
 	}
 	if b.job.Program.Mode == workloads.Infer {
-		b.last = batch // the machine now holds these logits
+		b.held = batch
 	}
 	return logitsTensor(b.job.Program.Batch, rows), nil
 }

@@ -119,9 +119,6 @@ func (g *graph) row(i, steps int) int {
 // feed binds a micro-batch to the graph's inputs.
 func (d *data) feed(micro int) error {
 	for _, f := range d.feeds {
-		if micro < 0 || micro >= len(f.values) {
-			return fmt.Errorf("micro-batch %d: there are %d", micro, len(f.values))
-		}
 		v := f.values[micro]
 		if f.bound != nil {
 			if err := tensor.Copy(f.bound, v); err != nil {

@@ -21,8 +21,8 @@
 //   - Reshape shares memory with its source, and element-wise operations
 //     overwrite an operand that the compiler thinks dead. reshape copies where
 //     both could meet.
-//   - GlobalAveragePool2D has no gradient, and a Sum or Mean over two axes of
-//     four adds up other elements than asked. Here it is two means in a row.
+//   - GlobalAveragePool2D has no gradient, and Mean(x, 2, 3) of four axes is
+//     wrong. Here it is two means in a row.
 //   - BatchNorm(x, nil, nil) makes a scale as large as x: scale and bias are
 //     always given. Its running statistics are set after the machine is made,
 //     since NewTapeMachine resets them.

@@ -152,6 +152,30 @@ func TestStateOutlivesReads(t *testing.T) {
 	}
 }
 
+// TestInferenceLossStays: the loss is that of the last step, whichever logits
+// were read since, and logits are those of the batch asked for.
+func TestInferenceLossStays(t *testing.T) {
+	c := cases["dense relu"]
+	c.settings = func(s *workloads.Settings) { s.Mode = workloads.Infer }
+	f := c.build(t)
+	ref := f.reference(t)
+	x, y := f.examples(1)
+	for _, reads := range [][]int{nil, {1}, {0}, {0, 1, 2}} {
+		if err := f.Run([]int{2, 1}); err != nil {
+			t.Fatal(err)
+		}
+		for _, batch := range reads {
+			other, _ := f.examples(batch)
+			if got, want := f.read(t, "logits", batch)["logits"].Data[0], ref.logits(other)[0][0]; !near(got, want, 1e-12, 1) {
+				t.Errorf("after %v: logit of batch %d is %v, want %v", reads, batch, got, want)
+			}
+		}
+		if got, want := f.lossOf(t), ref.loss(x, y); !near(got, want, 1e-12, 1) {
+			t.Errorf("after reading logits of %v the loss is %v, want %v", reads, got, want)
+		}
+	}
+}
+
 // TestDropout checks the mask's values and that it reaches both passes.
 func TestDropout(t *testing.T) {
 	drop := workloads.Layer{Op: workloads.OpDropout, Attr: workloads.Attr{Rate: 0.3}}
