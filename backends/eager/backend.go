@@ -39,9 +39,9 @@ func New() backends.Backend { return &backend{} }
 
 // backend adapts an engine to the interface.
 type backend struct {
-	mutation Mutation
-	job      backends.Job
-	run      runner
+	options Options
+	job     backends.Job
+	run     runner
 }
 
 // runner is an engine of either element type.
@@ -65,10 +65,10 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 		return backends.Built{}, err
 	}
 	prec := job.Settings.Precision
-	if b.mutation == Double {
+	if b.options.Mutation == Double {
 		prec = workloads.F64
 	}
-	run, err := newRunner(job, prec, b.mutation)
+	run, err := newRunner(job, prec, b.options)
 	if err != nil {
 		return backends.Built{}, err
 	}
@@ -76,16 +76,16 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 	return b.evidence(run.built()), nil
 }
 
-func newRunner(job backends.Job, prec workloads.Precision, m Mutation) (runner, error) {
+func newRunner(job backends.Job, prec workloads.Precision, o Options) (runner, error) {
 	if prec == workloads.F64 {
-		return newEngine(job, epsilonCorrected, hooksOf[float64](m))
+		return newEngine[float64](job, o)
 	}
-	return newEngine(job, epsilonCorrected, hooksOf[float32](m))
+	return newEngine[float32](job, o)
 }
 
 // evidence is what the build says; the mutant that computes in float64 lies.
 func (b *backend) evidence(e backends.Built) backends.Built {
-	if b.mutation == Double {
+	if b.options.Mutation == Double {
 		e.DTypes = dtypes(b.job.Settings.Precision)
 	}
 	return e

@@ -15,9 +15,11 @@ type engine[T kernel.Float] struct {
 	program workloads.Program
 	tape    *Tape[T]
 	pool    *pool.Pool
-	model   *model[T]
-	opt     *optimizer[T] // nil in inference
-	data    dataset[T]
+
+	maskSeed uint64
+	model    *model[T]
+	opt      *optimizer[T] // nil in inference
+	data     dataset[T]
 
 	weights   []T // all trainable parameters, in the program's order
 	grads     []T
@@ -25,16 +27,24 @@ type engine[T kernel.Float] struct {
 	buffers   []T // running statistics
 	initial   []T // weights, then buffers, as loaded
 
-	stale  []T // stale weights only: the parameters of the step before
-	stored func([]T)
-	steps  int // made since the last reset
+	stale  []T       // stale weights only: the parameters of the step before
+	stored func([]T) // disturbs what is kept from step to step; nil without noise
+	steps  int       // made since the last reset
 	loss   float64
 	logits []float64 // inference: of the last step
 	last   int       // its batch
 }
 
 // newEngine loads the job's files.
-func newEngine[T kernel.Float](job backends.Job, dialect string, h hooks[T]) (*engine[T], error) {
+func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) {
+	dialect, err := o.epsilon()
+	if err != nil {
+		return nil, err
+	}
+	h, stored := hooksOf[T](o.Mutation), noiseOf[T](o.Noise)
+	if stored != nil {
+		h.value, h.grad = stored, stored
+	}
 	p := job.Program
 	if job.For == backends.ForCheck || h.faults.noDropout {
 		p = p.WithoutDropout()
@@ -44,8 +54,11 @@ func newEngine[T kernel.Float](job backends.Job, dialect string, h hooks[T]) (*e
 		return nil, err
 	}
 	workers := pool.New(job.Settings.Threads)
-	e := &engine[T]{program: p, pool: workers, tape: NewTape[T](workers), data: data}
+	e := &engine[T]{program: p, pool: workers, tape: NewTape[T](workers), data: data, stored: stored, maskSeed: p.Data.Seed + o.Masks}
 	e.tape.hooks = h
+	if stored != nil {
+		stored(e.data.x)
+	}
 	if err := e.loadParams(job.Weights); err != nil {
 		workers.Close()
 		return nil, err
@@ -107,6 +120,10 @@ func (e *engine[T]) loadParams(path string) error {
 	}
 	if e.tape.hooks.faults.transpose {
 		transposeFirstDense(e.program, params)
+	}
+	if e.stored != nil {
+		e.stored(e.weights)
+		e.stored(e.buffers)
 	}
 	e.initial = append(slices.Clone(e.weights), e.buffers...)
 	e.model, err = newModel(e.program, params)
@@ -243,7 +260,7 @@ func (e *engine[T]) lossScale() float64 {
 
 // masks seeds the dropout of micro-batch k of the next step.
 func (e *engine[T]) masks(k int) uint64 {
-	return mix(mix(e.program.Data.Seed+uint64(e.steps)) + uint64(k))
+	return mix(mix(e.maskSeed+uint64(e.steps)) + uint64(k))
 }
 
 // infer appends the logits of a batch to out, without a gradient or any

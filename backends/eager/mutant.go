@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/eager/kernel"
 	"github.com/dlbench/dlbench/workloads"
 )
@@ -87,9 +86,6 @@ func (m Mutation) Alters(p workloads.Program, prec workloads.Precision) bool {
 	}
 	return false // DroppedCheckpoint and NoDropout leave the checked numbers as they are
 }
-
-// NewMutant is New with one mistake in it, for tests of the proof of same work.
-func NewMutant(m Mutation) backends.Backend { return &backend{mutation: m} }
 
 // faults are the mistakes as the tape, the loss and the optimizer read them.
 type faults struct {

@@ -100,7 +100,7 @@ func jobOf(t testing.TB, p workloads.Program, set workloads.Settings, purpose ba
 
 func engineOf[T kernel.Float](t testing.TB, job backends.Job) *engine[T] {
 	t.Helper()
-	e, err := newEngine(job, epsilonCorrected, hooksOf[T](""))
+	e, err := newEngine[T](job, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

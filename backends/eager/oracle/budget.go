@@ -1,0 +1,103 @@
+package oracle
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"github.com/dlbench/dlbench/backends/eager"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// arithmetic is a precision that budgets are made for.
+type arithmetic struct {
+	precision workloads.Precision
+	unit      float64 // unit roundoff
+	floor     float64 // see Budget.Floor
+}
+
+// arithmetics lists the precisions with budgets. The floor of f32 lies far
+// above what float64 leaves of the same comparison (1e-16 to 1e-12) and far
+// below what float32 leaves in the worst of all quantities (1e-8 and more).
+var arithmetics = []arithmetic{
+	{workloads.F64, 0x1p-53, 0},
+	{workloads.F32, 0x1p-24, 0x1p-36},
+}
+
+// A ceiling is made by experiment, since condition differs by orders of
+// magnitude between a bias and a chaotic loss after forty steps:
+//
+//   - The float64 engine runs a few times with noise on everything that would
+//     be rounded (eager.Noise), of amplifier units of roundoff. The noise is that
+//     large, and not scaled up afterwards, because the response is not linear: it
+//     must find the ReLU that is nearly 0, the maximum that is nearly tied and the
+//     gradient whose sign Adam will follow, as one of many frameworks will.
+//   - The ceiling is margin times the largest response, and never under least
+//     units of roundoff.
+//
+// Sums of up to thousands of terms in any order stray by a few tens of units,
+// which sets the amplifier; TF32 has a unit of 2^-11, so a factor of 100 is
+// left between what f32 may do and what it must not.
+const (
+	amplifier = 16
+	margin    = 3
+	least     = 16
+)
+
+// experiments is how many runs with noise a program gets: fewer if it is large.
+func (o *run) experiments() int {
+	switch flops := o.flops(); {
+	case flops < 2e10:
+		return 8
+	case flops < 2e11:
+		return 4
+	}
+	return 2
+}
+
+// flops is the arithmetic of one run over all steps.
+func (o *run) flops() float64 { return float64(o.program.Work.ModelFLOPs) * float64(o.steps) }
+
+// budget returns the ceilings of a precision around the exact digest.
+func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) (workloads.Budget, error) {
+	b := workloads.Budget{Losses: make([]float64, len(exact.Losses)), Tensors: map[string]float64{}, Floor: a.floor}
+	for k := range o.experiments() {
+		got, err := o.digest(ctx, eager.Noise{Size: amplifier * a.unit, Seed: uint64(k)})
+		if err != nil {
+			return b, err
+		}
+		for i, loss := range got.Losses {
+			b.Losses[i] = max(b.Losses[i], lossError(loss, exact.Losses[i]))
+		}
+		for name, want := range exact.Tensors {
+			b.Tensors[name] = max(b.Tensors[name], tensorError(got.Tensors[name], want))
+		}
+	}
+	// A later loss is no better known than an earlier one of the same run: the
+	// largest response so far holds, since few runs sample each step's own badly.
+	var most float64
+	for i, e := range b.Losses {
+		most = max(most, e)
+		b.Losses[i] = roundUp(margin * max(most, least*a.unit/margin))
+	}
+	for name, e := range b.Tensors {
+		b.Tensors[name] = roundUp(margin * max(e, least*a.unit/margin))
+	}
+	return b, nil
+}
+
+// lossError and tensorError are the errors that a Budget bounds.
+func lossError(got, want float64) float64 { return math.Abs(got-want) / max(math.Abs(want), 1e-3) }
+
+func tensorError(got, want workloads.Fingerprint) float64 {
+	return max(math.Abs(got.Norm-want.Norm), math.Abs(got.Proj-want.Proj)) / max(want.Norm, 1e-12)
+}
+
+// roundUp keeps three digits, rounded away from zero: golden files are for reading.
+func roundUp(x float64) float64 {
+	v, err := strconv.ParseFloat(strconv.FormatFloat(x*1.005, 'e', 2, 64), 64)
+	if err != nil || v < x {
+		return x
+	}
+	return v
+}

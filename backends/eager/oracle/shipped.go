@@ -1,0 +1,124 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// Cell is a program whose golden is shipped, with the steps that it covers.
+type Cell struct {
+	Program workloads.Program
+	Steps   int
+}
+
+// tinyBatch is the batch of the tiny workloads in the compliance suite.
+const tinyBatch = 4
+
+// standard is one batch of each workload for users' own suites, small where
+// the model is large.
+var standard = map[string]int{
+	"AttentionText": 8, "CheckpointStack": 32, "CheckpointStackDeep": 8, "CheckpointStackDeepNarrow": 8,
+	"ImageCnn": 2, "ImageCnn32px": 8, "ImageCnn64px": 8, "KerasMlp": 32, "MlpInfer": 32, "MnistCnn": 32, "MnistMlp": 64,
+	"ResNet18Cifar": 8, "SpeechRnn": 8, "TextLstm": 32, "TextLstmShort": 8,
+}
+
+// Shipped lists every program with a committed golden: all cells of the
+// shipped suites, the tiny workloads as the compliance suite runs them, and one
+// batch of every other workload. The cheapest come first.
+func Shipped() ([]Cell, error) {
+	var cells []Cell
+	add := func(spec workloads.Spec, set workloads.Settings) error {
+		p, err := spec.Resolve(set)
+		if err != nil {
+			return err
+		}
+		steps := max(CheckSteps, spec.Steps.Measured())
+		if p.Mode == workloads.Infer {
+			steps = max(CheckSteps, p.Data.Batches) // without updates a step's loss depends on its batch alone
+		}
+		if i := slices.IndexFunc(cells, func(c Cell) bool { return c.Program.Hash == p.Hash }); i >= 0 {
+			cells[i].Steps = max(cells[i].Steps, steps)
+			return nil
+		}
+		cells = append(cells, Cell{p, steps})
+		return nil
+	}
+	for _, suite := range workloads.ShippedSuites() {
+		points, err := suite.Expand()
+		if err != nil {
+			return nil, err
+		}
+		for _, point := range points {
+			if err := add(point.Spec, point.Settings); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, spec := range workloads.Shipped() {
+		set := workloads.DefaultSettings()
+		set.Batch = standard[spec.Workload]
+		modes := []workloads.Mode{workloads.Train}
+		if strings.HasPrefix(spec.Workload, "Tiny") {
+			set.Batch, modes = tinyBatch, workloads.Modes
+		}
+		if set.Batch == 0 {
+			return nil, fmt.Errorf("oracle: the workload %s has no standard batch", spec.Workload)
+		}
+		for _, set.Mode = range modes {
+			if set.Mode == workloads.Train && spec.Optimizer.Op == "" {
+				set.Mode = workloads.Infer
+			}
+			if err := add(spec, set); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortStableFunc(cells, func(a, b Cell) int {
+		return int(min(max(a.cost()-b.cost(), -1), 1))
+	})
+	return cells, nil
+}
+
+// cost orders cells: arithmetic and parameters of all steps.
+func (c Cell) cost() int64 {
+	return int64(c.Steps) * (c.Program.Work.ModelFLOPs + 100*c.Program.Work.ParamBytes)
+}
+
+// Select keeps the cells whose name ("MnistCnn/train/32") contains one of words, all without words.
+func Select(cells []Cell, words ...string) []Cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool {
+		return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(Name(c.Program), w) })
+	})
+}
+
+// WriteAll computes the goldens of cells and writes one file each into dir. It
+// tells progress a line per cell, and returns the first error.
+func WriteAll(ctx context.Context, dir string, cache workloads.Cache, cells []Cell, progress io.Writer) error {
+	for i, c := range cells {
+		began := time.Now()
+		weights, err := cache.Weights(c.Program)
+		if err != nil {
+			return err
+		}
+		batches, err := cache.Batches(c.Program, "")
+		if err != nil {
+			return err
+		}
+		g, err := Compute(ctx, c.Program, weights, batches, "", c.Steps)
+		if err != nil {
+			return err
+		}
+		path, err := workloads.WriteGolden(dir, g)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(progress, "%d/%d %s: %d steps, %s, %.1fs\n", i+1, len(cells), g.Name, c.Steps, path, time.Since(began).Seconds())
+	}
+	return nil
+}
