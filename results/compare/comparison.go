@@ -55,9 +55,9 @@ type Comparison struct {
 	Ratio      *float64
 	Lo, Hi     *float64
 	Rounds     int
-	Evidence   float64 // the largest e-value reached for the verdict's hypotheses
-	Needed     float64 // what a decision needs
-	Detectable float64 // smallest relative effect that the cap of rounds could have shown, given the spread
+	Evidence   float64 // the largest e-value reached for the verdict; while undecided, for any verdict
+	Needed     float64 // the e-value that a verdict takes
+	Detectable float64 // smallest relative effect that the cap of rounds would have shown with 80 % probability, given the spread; 0: none
 	Verdict    Verdict
 	Warnings   []string
 }
