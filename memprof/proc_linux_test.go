@@ -84,15 +84,19 @@ func TestTimelineSeesAGrandchildsPeak(t *testing.T) {
 	p.ask("child hold 100")
 	p.ask("child free") // at once: shorter than the interval
 	time.Sleep(30 * time.Millisecond)
+	line.Mark("held")
 	p.ask("free")
 	time.Sleep(30 * time.Millisecond)
 	line.Stop()
-	line.Stop()
-	peak := line.Peak()
+	trace := line.Stop()
+	peak := trace.Peak
 	if peak.Absent != "" || !near(peak.Bytes-base, 150*mib) {
 		t.Errorf("the peak is %v above the start (%s)", Figure{Bytes: peak.Bytes - base}, peak.Absent)
 	}
-	points := line.Points()
+	if pss := trace.PeakPSS(); pss.Absent != "" || pss.Bytes < 50*mib || pss.Bytes > 70*mib || len(trace.Borders) != 1 {
+		t.Errorf("borders %v", trace.Borders)
+	}
+	points := trace.Points
 	if len(points) < 4 || !slices.IsSortedFunc(points, func(a, b Point) int { return int(a.At - b.At) }) {
 		t.Errorf("points %v", points)
 	}
@@ -142,8 +146,12 @@ func TestGoneProcess(t *testing.T) {
 		t.Errorf("TreeRSS: %d, %v", b, err)
 	}
 	line := NewTimeline(func() []int { return []int{pid} }, time.Millisecond)
-	line.Stop()
-	if p := line.Peak(); p.Absent == "" || p.Ptr() != nil {
+	line.Mark("end")
+	trace := line.Stop()
+	if p := trace.PeakPSS(); p.Ptr() != nil {
+		t.Errorf("PSS of a process that ended: %v", p)
+	}
+	if p := trace.Peak; p.Absent == "" || p.Ptr() != nil {
 		t.Errorf("peak of a process that ended: %v", p)
 	}
 }

@@ -12,6 +12,36 @@ type Point struct {
 	RSS int64         // bytes, shared pages counted once per process
 }
 
+// Border is the proportional size of a process tree at a named moment, which is
+// too slow to read to be sampled.
+type Border struct {
+	Name string
+	At   time.Duration
+	PSS  Figure
+}
+
+// Trace is what a Timeline saw.
+type Trace struct {
+	Start  time.Time // the zero of At
+	Points []Point   // in time order
+	// Peak is the largest resident size of the tree, in bytes; absent when no
+	// sample succeeded. It knows nothing of a process that lived for less than
+	// the interval.
+	Peak    Figure
+	Borders []Border // in time order
+}
+
+// PeakPSS is the largest PSS at a border.
+func (t Trace) PeakPSS() Figure {
+	peak := Figure{Absent: "no border was marked"}
+	for _, b := range t.Borders {
+		if peak.Absent != "" || b.PSS.Absent == "" && b.PSS.Bytes > peak.Bytes {
+			peak = b.PSS
+		}
+	}
+	return peak
+}
+
 // DefaultInterval is the sampling period of a Timeline.
 const DefaultInterval = 10 * time.Millisecond
 
@@ -28,17 +58,27 @@ type Timeline struct {
 	stop  chan struct{}
 	done  chan struct{}
 
-	mu     sync.Mutex
-	points []Point
-	peak   int64
-	err    error
-	hwm    map[int]int64 // VmHWM of each process at the last sample
+	mu      sync.Mutex
+	points  []Point
+	peak    int64
+	err     error
+	hwm     map[int]int64 // VmHWM of each process at the last sample
+	borders []Border
+}
+
+// Watch begins to sample the tree of pid at DefaultInterval.
+func Watch(pid int) *Timeline {
+	return NewTimeline(func() []int {
+		pids, err := Tree(pid)
+		if err != nil {
+			return []int{pid} // its readings say why
+		}
+		return pids
+	}, 0)
 }
 
 // NewTimeline begins to sample the processes that pids returns, which is asked
 // before every sample, every interval (0: DefaultInterval), until Stop.
-//
-//	memprof.NewTimeline(func() []int { t, _ := memprof.Tree(pid); return t }, 0)
 func NewTimeline(pids func() []int, interval time.Duration) *Timeline {
 	if interval <= 0 {
 		interval = DefaultInterval
@@ -127,8 +167,18 @@ func thin(points []Point) []Point {
 	return kept
 }
 
-// Stop takes a last sample and ends the sampling. It may be called again.
-func (l *Timeline) Stop() {
+// Mark reads the PSS of the tree now and keeps it under name.
+func (l *Timeline) Mark(name string) {
+	at := time.Since(l.start)
+	pss := Of(TreePSS(l.pids()))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.borders = append(l.borders, Border{Name: name, At: at, PSS: pss})
+}
+
+// Stop takes a last sample, ends the sampling and returns what was seen. It may
+// be called again.
+func (l *Timeline) Stop() Trace {
 	l.mu.Lock()
 	select {
 	case <-l.stop:
@@ -137,29 +187,12 @@ func (l *Timeline) Stop() {
 	}
 	l.mu.Unlock()
 	<-l.done
-}
-
-// Points returns what was sampled so far, in time order.
-func (l *Timeline) Points() []Point {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.points)
-}
-
-// Start is when the timeline began: the zero of Point.At.
-func (l *Timeline) Start() time.Time { return l.start }
-
-// Peak is the largest resident size of the tree that was seen, in bytes; absent
-// when no sample succeeded. Of a process that lived for less than the interval
-// it knows nothing.
-func (l *Timeline) Peak() Figure {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	t := Trace{Start: l.start, Points: l.points, Peak: Figure{Bytes: l.peak}, Borders: l.borders}
 	if len(l.points) == 0 {
+		t.Peak = Figure{Absent: "no process to sample"}
 		if l.err != nil {
-			return Figure{Absent: l.err.Error()}
+			t.Peak.Absent = l.err.Error()
 		}
-		return Figure{Absent: "no sample was taken"}
 	}
-	return Figure{Bytes: l.peak}
+	return t
 }
