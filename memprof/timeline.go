@@ -187,12 +187,28 @@ func (l *Timeline) Stop() Trace {
 	}
 	l.mu.Unlock()
 	<-l.done
-	t := Trace{Start: l.start, Points: l.points, Peak: Figure{Bytes: l.peak}, Borders: l.borders}
-	if len(l.points) == 0 {
-		t.Peak = Figure{Absent: "no process to sample"}
-		if l.err != nil {
-			t.Peak.Absent = l.err.Error()
-		}
+	l.mu.Lock()
+	borders := slices.Clone(l.borders)
+	l.mu.Unlock()
+	return Trace{Start: l.start, Points: l.Points(), Peak: l.Peak(), Borders: borders}
+}
+
+// Points returns what was sampled so far.
+func (l *Timeline) Points() []Point {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.points)
+}
+
+// Peak returns the peak so far, as in Trace.
+func (l *Timeline) Peak() Figure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case len(l.points) > 0:
+		return Figure{Bytes: l.peak}
+	case l.err != nil:
+		return Figure{Absent: l.err.Error()}
 	}
-	return t
+	return Figure{Absent: "no process to sample"}
 }
