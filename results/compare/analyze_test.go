@@ -181,6 +181,27 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// A ratio that changes in the middle of a run is not hidden in its median.
+func TestRatioThatMoves(t *testing.T) {
+	for rounds, want := range map[int]string{20: "the ratio moved during the run", 70: "no single ratio explains all rounds"} {
+		run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: rounds})
+		for _, r := range run.Records {
+			if r.Cell.Backend == "eager" && r.Round > 9 {
+				for i := range r.BlockNS {
+					r.BlockNS[i] += r.BlockNS[i] / 8 // 0.8 becomes 0.9
+				}
+			}
+		}
+		c, _ := find(t, Analyze(run), "Mlp", "eager")
+		if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], want) {
+			t.Errorf("%d rounds: warnings %q, want %q", rounds, c.Warnings, want)
+		}
+		if broken := rounds == 70; broken != (c.Verdict == Inconclusive) || broken != (c.Lo == nil) {
+			t.Errorf("%d rounds: %+v", rounds, c)
+		}
+	}
+}
+
 func TestFewTrials(t *testing.T) {
 	a := Analyze(resultstest.Run(resultstest.Config{Seed: 1, Rounds: 5}))
 	c, s := find(t, a, "Mlp", "eager")
