@@ -114,8 +114,8 @@ func (b *backend) loadParams(weights map[string]workloads.Tensor) error {
 	return nil
 }
 
-// ownerName is the name of the op that owns a parameter: what stands before
-// the last dot, or before ".qkv." and ".out." of attention.
+// ownerName is what stands before the last dot of a parameter's name: the name
+// of the op that owns it, or of a part of an attention, whose layout is plain.
 func ownerName(param string) string {
 	for i := len(param) - 1; i >= 0; i-- {
 		if param[i] == '.' {
