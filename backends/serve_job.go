@@ -33,6 +33,12 @@ func validate(job Job) error {
 		return fmt.Errorf(`%w: job.for is %q, known are "time", "check" and "memory"`, ErrUnsupported, job.For)
 	case p.Mode != workloads.Train && p.Mode != workloads.Infer:
 		return fmt.Errorf(`%w: program.mode is %q, known are "train" and "infer"`, ErrUnsupported, p.Mode)
+	case p.Schema != workloads.ProgramSchema:
+		return fmt.Errorf("%w: program.schema is %d, this worker reads %d", ErrUnsupported, p.Schema, workloads.ProgramSchema)
+	case !slices.Contains(workloads.Devices, s.Device):
+		return fmt.Errorf("%w: settings.device is %q, known are %v", ErrUnsupported, s.Device, workloads.Devices)
+	case !slices.Contains(workloads.Placements, s.Data):
+		return fmt.Errorf("%w: settings.data is %q, known are %v", ErrUnsupported, s.Data, workloads.Placements)
 	case job.Weights == "" || job.Batches == "":
 		return fmt.Errorf("job names no file of weights or no file of batches")
 	case len(p.Ops) == 0:

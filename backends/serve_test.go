@@ -136,6 +136,9 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"purpose", func(j *backends.Job) { j.For = "fun" }, "unsupported", "fun"},
 		{"mode", func(j *backends.Job) { j.Program.Mode = "dream" }, "unsupported", "dream"},
+		{"schema", func(j *backends.Job) { j.Program.Schema = 2 }, "unsupported", "schema is 2"},
+		{"device", func(j *backends.Job) { j.Settings.Device = "abacus" }, "unsupported", "abacus"},
+		{"data", func(j *backends.Job) { j.Settings.Data = "tape" }, "unsupported", "tape"},
 		{"op", func(j *backends.Job) { j.Program.Ops[0].Op = workloads.OpLSTM }, "unsupported", "op lstm fc"},
 		{"loss", func(j *backends.Job) { j.Program.Loss.Op = "hinge" }, "unsupported", "hinge"},
 		{"optimizer", func(j *backends.Job) { j.Program.Optimizer.Op = "lion" }, "unsupported", "lion"},

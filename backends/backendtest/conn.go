@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
@@ -114,11 +115,11 @@ func (s *session) raw(line string) (map[string]any, error) {
 		return nil, fmt.Errorf("the worker no longer reads: %w", err)
 	}
 	if !s.lines.Scan() {
-		return nil, fmt.Errorf("no reply to %.100s: %w", line, errors.Join(s.lines.Err(), io.ErrUnexpectedEOF))
+		return nil, fmt.Errorf("no reply to %s: %w", short(line), errors.Join(s.lines.Err(), io.ErrUnexpectedEOF))
 	}
 	var reply map[string]any
 	if err := json.Unmarshal(s.lines.Bytes(), &reply); err != nil {
-		return nil, fmt.Errorf("reply %.100q to %.100s is not JSON: %w", s.lines.Bytes(), line, err)
+		return nil, fmt.Errorf("reply %.100q to %s is not JSON: %w", s.lines.Bytes(), short(line), err)
 	}
 	return reply, nil
 }
@@ -130,7 +131,7 @@ func (s *session) want(line, t string) error {
 		return err
 	}
 	if reply["t"] != t {
-		return fmt.Errorf("%.100s was answered with %.200s, want t %q", line, compact(reply), t)
+		return fmt.Errorf("%s was answered with %.200s, want t %q", short(line), compact(reply), t)
 	}
 	return nil
 }
@@ -142,13 +143,21 @@ func (s *session) refuse(line, class string) error {
 		return err
 	}
 	if reply["t"] != "error" {
-		return fmt.Errorf("%.100s was answered with %.200s, want an error", line, compact(reply))
+		return fmt.Errorf("%s was answered with %.200s, want an error %s", short(line), compact(reply), class)
 	}
 	got, _ := reply["class"].(string)
 	if class != "" && got != class {
-		return fmt.Errorf("%.100s was answered with class %q, want %q", line, got, class)
+		return fmt.Errorf("%s was answered with class %q, want %q: %v", short(line), got, class, reply["message"])
 	}
 	return nil
+}
+
+// short names a request in a message: a job is too long to be shown.
+func short(line string) string {
+	if len(line) > 100 {
+		return strconv.Quote(line[:20] + "…")
+	}
+	return strconv.Quote(line)
 }
 
 func compact(v any) string {

@@ -103,7 +103,9 @@ func (s *suite) try(name string, f func() error) bool {
 func (s *suite) add(name string, err error) bool {
 	r := Result{Name: name, Status: Pass}
 	if err != nil {
-		r.Status, r.Reason = Fail, strings.ReplaceAll(err.Error(), "\n", " ")
+		// Of joined errors the first is the cause.
+		r.Status = Fail
+		r.Reason, _, _ = strings.Cut(err.Error(), "\n")
 		if errors.As(err, new(skip)) {
 			r.Status = Skip
 		}

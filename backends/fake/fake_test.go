@@ -88,7 +88,7 @@ func job(t *testing.T) backends.Job {
 			Params: []workloads.Param{{Name: "fc.weight", Shape: []int{2, 3}}},
 			Loss:   workloads.Op{Op: workloads.LossSoftmax}, Optimizer: workloads.Op{Op: workloads.OptSGD},
 		},
-		Settings: workloads.Settings{Mode: workloads.Train, Precision: workloads.F32, Batch: 1, Accumulate: 1, Threads: 1},
+		Settings: workloads.Settings{Mode: workloads.Train, Precision: workloads.F32, Device: "cpu", Data: "resident", Batch: 1, Accumulate: 1, Threads: 1},
 		Weights:  path, Batches: path, For: backends.ForTime,
 	}
 }
