@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dlbench/dlbench/workloads"
+)
+
+func newList() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:       "list backends|workloads|suites",
+		Short:     "List what can run here, and why an entry cannot",
+		Example:   "  dlbench list backends\n  dlbench list workloads --json",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"backends", "workloads", "suites"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var rows [][]string
+			switch args[0] {
+			case "backends":
+				rows = backendRows()
+			case "workloads":
+				rows = workloadRows()
+			case "suites":
+				rows = suiteRows()
+			}
+			if asJSON {
+				return writeJSON(cmd, rows)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for i, row := range rows {
+				if i == 0 {
+					row = upper(row)
+				}
+				fmt.Fprintln(w, strings.Join(row, "\t"))
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, one object per entry")
+	return cmd
+}
+
+// The first row of each table holds the names of its columns.
+
+func backendRows() [][]string {
+	rows := [][]string{{"backend", "kind", "state", "versions", "precisions", "features"}}
+	for _, e := range entries() {
+		state := "ready"
+		if e.Need != nil {
+			if err := e.Need(); err != nil {
+				state = err.Error()
+			}
+		}
+		var precisions []string
+		for _, p := range e.Info.Precisions {
+			precisions = append(precisions, string(p))
+		}
+		rows = append(rows, []string{e.Info.Name, e.Info.Kind, state, versionsOf(e.Info.Versions), strings.Join(precisions, " "), strings.Join(e.Info.Features, " ")})
+	}
+	return rows
+}
+
+func workloadRows() [][]string {
+	rows := [][]string{{"workload", "title", "input", "parameters", "FLOPs per example, forward"}}
+	for _, spec := range workloads.Shipped() {
+		set := workloads.DefaultSettings()
+		set.Mode = workloads.Infer
+		p, err := spec.Resolve(set)
+		if err != nil {
+			rows = append(rows, []string{spec.Workload, spec.Title["en"], err.Error(), "", ""})
+			continue
+		}
+		var params, flops int64
+		for _, l := range p.Layers() {
+			params += l.Params
+			flops += l.FLOPs
+		}
+		rows = append(rows, []string{spec.Workload, spec.Title["en"], fmt.Sprint(spec.Input.Kind, " ", spec.Input.Shape), fmt.Sprint(params), fmt.Sprint(flops)})
+	}
+	return rows
+}
+
+func suiteRows() [][]string {
+	rows := [][]string{{"suite", "title", "backends", "rounds", "limit"}}
+	for _, s := range workloads.ShippedSuites() {
+		limit := "none"
+		if s.Limits.Suite > 0 {
+			limit = s.Limits.Suite.String()
+		}
+		rows = append(rows, []string{s.Name, s.Title["en"], strings.Join(s.Backends, " "), fmt.Sprintf("%d to %d", s.Rounds.Min, s.Rounds.Max), limit})
+	}
+	return rows
+}
+
+// writeJSON writes one object per row, keyed by the first row.
+func writeJSON(cmd *cobra.Command, rows [][]string) error {
+	objects := make([]map[string]string, 0, len(rows))
+	for _, row := range rows[1:] {
+		object := map[string]string{}
+		for i, key := range rows[0] {
+			object[strings.ReplaceAll(strings.ReplaceAll(key, ",", ""), " ", "_")] = row[i]
+		}
+		objects = append(objects, object)
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(objects)
+}
+
+func versionsOf(versions map[string]string) string {
+	var parts []string
+	for _, name := range sortedKeys(versions) {
+		parts = append(parts, name+" "+versions[name])
+	}
+	return strings.Join(parts, ", ")
+}
+
+func upper(row []string) []string {
+	out := make([]string, len(row))
+	for i, s := range row {
+		out[i] = strings.ToUpper(s)
+	}
+	return out
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dlbench/dlbench/harness"
+	"github.com/dlbench/dlbench/harness/host"
+	"github.com/dlbench/dlbench/report"
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+func newRun() *cobra.Command {
+	var f suiteFlags
+	var out string
+	var resume bool
+	cmd := &cobra.Command{
+		Use:   "run --suite NAME",
+		Short: "Measure a suite and write its report",
+		Long: `Run every cell of a suite in rounds, each trial in a fresh child process, and
+write run.json, trials.jsonl, report.md and report.html into the run's folder.
+Each backend's losses, logits, gradients and parameters are held to a float64
+oracle first; what did other work is shown as wrong and never ranked.
+
+The exit code is 0 when every trial ended ok or unsupported, 4 when one did
+not, 2 for bad input, and 130 when interrupted.`,
+		Example: `  dlbench run --suite quick
+  dlbench run --suite quick --backend eager,gorgonia --workload MnistCnn
+  dlbench run --suite mine.yaml --out results/runs/mine --budget 10m
+  dlbench run --suite mine.yaml --out results/runs/mine --resume`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runSuite(cmd, &f, out, resume)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "the run's `folder` (default results/runs/SUITE-TIME)")
+	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the interrupted run in --out")
+	return cmd
+}
+
+func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error {
+	ctx := cmd.Context()
+	if resume && out == "" {
+		return errors.New("--resume needs --out with the folder of the interrupted run")
+	}
+	plan, err := f.plan()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if out == "" {
+		out = filepath.Join("results", "runs", results.NewDirName(plan.Suite.Name, began))
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return err
+	}
+	progress := newProgress(cmd.ErrOrStderr())
+	if err := f.prepare(ctx, &plan, progress); err != nil {
+		return interruptedOr(ctx, err)
+	}
+	mask, err := host.Granted(threadsOf(plan))
+	if err != nil {
+		return err
+	}
+	meta, err := f.meta(plan, mask, began)
+	if err != nil {
+		return err
+	}
+	journal, earlier, err := openJournal(out, meta, resume)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	for _, w := range earlier.Warnings {
+		progress.warn(w)
+	}
+	work, err := os.MkdirTemp("", "dlbench-trial-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	progress.begin(plan, out)
+	runErr := harness.Run(ctx, harness.Config{
+		Cells: plan.Cells, Seed: meta.Seed, Limits: meta.Limits,
+		Rounds: harness.Rounds{Min: meta.Policy.MinRounds, Max: meta.Policy.MaxRounds},
+		CPUs:   mask, Self: self, Dir: work, Env: []string{runVariable + "=" + out},
+		Done:  earlier.Records,
+		Next:  undecided(plan.Suite, meta),
+		Sink:  journal.Append,
+		Watch: progress.event,
+	})
+	progress.end()
+	if runErr != nil && !errors.Is(runErr, harness.ErrInterrupted) {
+		return runErr
+	}
+	return finish(cmd, out, time.Since(began), runErr)
+}
+
+// undecided is the rule by which a suite stops measuring a cell; nil measures
+// every cell in every round.
+func undecided(s workloads.Suite, meta results.Meta) harness.Next {
+	if s.Rounds.Until == workloads.UntilMax {
+		return nil
+	}
+	return func(done []results.Record) []results.Cell { return compare.Undecided(meta, done) }
+}
+
+// runVariable is set in every worker, so that the processes of a run can be
+// told from others.
+const runVariable = "DLBENCH_RUN"
+
+// openJournal begins a new run or goes on with an interrupted one.
+func openJournal(dir string, meta results.Meta, resume bool) (*results.Journal, results.Run, error) {
+	if resume {
+		return results.Resume(dir, meta)
+	}
+	j, err := results.Create(dir, meta)
+	return j, results.Run{}, err
+}
+
+// finish writes the reports of what was measured, prints the table, and turns
+// the trials' ends into the exit code.
+func finish(cmd *cobra.Command, dir string, took time.Duration, runErr error) error {
+	run, err := results.Read(dir)
+	if err != nil {
+		return err
+	}
+	analysis := compare.Analyze(run)
+	page := filepath.Join(dir, "report.html")
+	if err := writeReport(page, run, analysis); err != nil {
+		return err
+	}
+	if err := writeReport(filepath.Join(dir, "report.md"), run, analysis); err != nil {
+		return err
+	}
+	stdout := cmd.OutOrStdout()
+	if err := report.Text(stdout, run, analysis, textOptions(stdout)); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nran for %s\nreport: %s\n", took.Round(100*time.Millisecond), page)
+	if runErr != nil {
+		return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted; go on with --out %s --resume", dir)}
+	}
+	failed := 0
+	for _, r := range run.Trials() {
+		if r.End != results.EndOK && r.End != results.EndUnsupported {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return exitError{code: exitTrialNotOK, err: fmt.Errorf("%d of %d trials did not end ok; the report says which and why", failed, len(run.Trials()))}
+	}
+	return nil
+}
+
+// interruptedOr replaces what an ended context made of an operation.
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return exitError{code: exitInterrupted, err: errors.New("interrupted before the first trial")}
+	}
+	return err
+}
+
+func threadsOf(plan harness.Plan) int {
+	most := 1
+	for _, c := range plan.Cells {
+		most = max(most, c.Settings.Threads)
+	}
+	return most
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dlbench/dlbench/harness"
+	"github.com/dlbench/dlbench/harness/host"
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// suiteFlags choose what is run; run and plan share them.
+type suiteFlags struct {
+	suite     string
+	backends  []string
+	workloads []string
+	specs     []string
+	data      string
+	seed      uint64
+	budget    time.Duration
+	limits    map[string]string
+}
+
+func (f *suiteFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.suite, "suite", "", "`NAME` of a shipped suite, or the path of a suite file (*.yaml)")
+	cmd.Flags().StringSliceVar(&f.backends, "backend", nil, "only these backends (`A,B`)")
+	cmd.Flags().StringSliceVar(&f.workloads, "workload", nil, "only these workloads (`A,B`)")
+	cmd.Flags().StringSliceVar(&f.specs, "spec", nil, "workload `file` of your own that the suite names; may be repeated")
+	cmd.Flags().StringVar(&f.data, "data", "", "a `folder` with MNIST (IDX), CIFAR-10 (binary) or text in a folder per class, instead of generated data")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the order of trials")
+	cmd.Flags().DurationVar(&f.budget, "budget", 0, "measure for at most this long once the minimum of rounds is done (`10m`)")
+	cmd.Flags().StringToStringVar(&f.limits, "limit", nil, "a limit of the suite, replaced: `trial=60s`, memory=4GiB, suite=10m")
+	_ = cmd.MarkFlagRequired("suite")
+}
+
+// plan reads the suite and resolves its cells.
+func (f *suiteFlags) plan() (harness.Plan, error) {
+	suite, err := findSuite(f.suite)
+	if err != nil {
+		return harness.Plan{}, err
+	}
+	if err := f.override(&suite); err != nil {
+		return harness.Plan{}, err
+	}
+	sel := harness.Selection{Backends: f.backends, Workloads: f.workloads, DataDir: f.data}
+	for _, path := range f.specs {
+		spec, err := workloads.LoadFile(path)
+		if err != nil {
+			return harness.Plan{}, err
+		}
+		sel.Own = append(sel.Own, spec)
+	}
+	return harness.NewPlan(suite, entries(), sel)
+}
+
+// findSuite reads a suite file where name looks like a path, else the shipped
+// suite of that name.
+func findSuite(name string) (workloads.Suite, error) {
+	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.ContainsRune(name, filepath.Separator) {
+		return workloads.LoadSuiteFile(name)
+	}
+	if suite, ok := workloads.FindSuite(name); ok {
+		return suite, nil
+	}
+	var names []string
+	for _, s := range workloads.ShippedSuites() {
+		names = append(names, s.Name)
+	}
+	return workloads.Suite{}, fmt.Errorf("--suite %q: no shipped suite has that name; there are %s, or give the path of a .yaml file", name, strings.Join(names, ", "))
+}
+
+// override applies --limit and --budget.
+func (f *suiteFlags) override(s *workloads.Suite) error {
+	for key, value := range f.limits {
+		var err error
+		switch key {
+		case "trial":
+			s.Limits.Trial, err = time.ParseDuration(value)
+		case "suite":
+			s.Limits.Suite, err = time.ParseDuration(value)
+		case "memory":
+			s.Limits.Memory, err = workloads.ParseBytes(value)
+		default:
+			return fmt.Errorf("--limit %s=%s: expected trial, suite or memory", key, value)
+		}
+		if err != nil {
+			return fmt.Errorf("--limit %s=%s: %w; hint: trial=60s, suite=10m, memory=4GiB", key, value, err)
+		}
+	}
+	if f.budget < 0 {
+		return fmt.Errorf("--budget %s: expected a positive duration", f.budget)
+	}
+	if f.budget > 0 {
+		s.Limits.Suite = f.budget
+	}
+	return nil
+}
+
+// prepare writes what the trials read and finds the oracle's results.
+func (f *suiteFlags) prepare(ctx context.Context, plan *harness.Plan, p *progress) error {
+	cache, err := workloads.DefaultCache()
+	if err != nil {
+		return err
+	}
+	return plan.Prepare(ctx, cache, f.data, goldens{cache: cache, tell: p.warn}.find)
+}
+
+// meta describes the run before its first trial.
+func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (results.Meta, error) {
+	binary, err := binaryHash()
+	if err != nil {
+		return results.Meta{}, err
+	}
+	s := plan.Suite
+	m := results.Meta{
+		Schema: results.Schema, Suite: s.Name, Seed: f.seed, Started: began.UTC().Format(time.RFC3339),
+		Command: append([]string{"dlbench"}, os.Args[1:]...), Version: version(), Binary: binary,
+		Host: host.Fingerprint(mask), Baseline: s.Compare.Baseline,
+		Policy: results.Policy{
+			Metric: metrics(s.Compare.Metric), MinEffect: s.Compare.MinEffect, Alpha: s.Compare.Alpha,
+			MinRounds: s.Rounds.Min, MaxRounds: s.Rounds.Max,
+		},
+		Limits:    results.Limits{TrialNS: s.Limits.Trial.Nanoseconds(), SuiteNS: s.Limits.Suite.Nanoseconds(), MemoryBytes: s.Limits.Memory},
+		Workloads: plan.Workloads,
+		Notes:     s.Notes,
+	}
+	for _, c := range plan.Cells {
+		m.Cells = append(m.Cells, c.Name)
+	}
+	m.Plan, err = planHash(plan)
+	return m, err
+}
+
+// planHash covers what the trials do: cells and steps, data and rounds are
+// compared field by field when a run is resumed.
+func planHash(plan harness.Plan) (string, error) {
+	type cell struct {
+		Cell  results.Cell
+		Steps workloads.Steps
+		Argv  []string
+	}
+	var cells []cell
+	for _, c := range plan.Cells {
+		cells = append(cells, cell{c.Name, c.Steps, c.Entry.Argv})
+	}
+	text, err := json.Marshal(cells)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+func metrics(byMode map[workloads.Mode]string) map[string]string {
+	out := map[string]string{}
+	for mode, metric := range byMode {
+		out[string(mode)] = metric
+	}
+	return out
+}

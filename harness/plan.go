@@ -1,0 +1,154 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// Oracle returns the float64 account of a program over the given number of
+// steps, under a backend's dialect.
+type Oracle func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (*workloads.Golden, error)
+
+// Plan is a suite with everything decided: which cells, on which files, held
+// to which oracle results.
+type Plan struct {
+	Suite     workloads.Suite
+	Cells     []Cell
+	Workloads map[string]results.Workload // by cell hash
+}
+
+// Selection narrows a suite; empty lists keep everything.
+type Selection struct {
+	Backends  []string
+	Workloads []string
+	Own       []workloads.Spec // the user's workloads, found before the shipped ones
+	DataDir   string           // a folder with a real data set, instead of the generators
+}
+
+// NewPlan resolves every line of the suite for every backend. It writes no
+// file: Prepare does.
+func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Plan, error) {
+	p := Plan{Suite: suite, Workloads: map[string]results.Workload{}}
+	lines, err := suite.Expand(sel.Own...)
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := sel.check(suite, lines); err != nil {
+		return Plan{}, err
+	}
+	for _, line := range lines {
+		if !kept(sel.Workloads, line.Spec.Workload) {
+			continue
+		}
+		program, err := line.Spec.Resolve(line.Settings)
+		if err != nil {
+			return Plan{}, fmt.Errorf("suite %s: %w", suite.Name, err)
+		}
+		if sel.DataDir != "" {
+			if program, err = program.WithDataset(sel.DataDir); err != nil {
+				return Plan{}, err
+			}
+		}
+		p.Workloads[program.Hash] = describe(line.Spec, program)
+		for _, name := range suite.Backends {
+			if !kept(sel.Backends, name) {
+				continue
+			}
+			i := slices.IndexFunc(entries, func(e backends.Entry) bool { return e.Info.Name == name })
+			if i < 0 {
+				return Plan{}, fmt.Errorf("suite %s: backend %q is not in the catalog; `dlbench list backends` shows it", suite.Name, name)
+			}
+			c := Cell{
+				Name: cellName(program, line.Settings, name), Work: results.Work(program.Work),
+				Entry: entries[i], Program: program, Settings: line.Settings, Steps: line.Spec.Steps,
+			}
+			if slices.ContainsFunc(p.Cells, func(o Cell) bool { return o.Name == c.Name }) {
+				return Plan{}, fmt.Errorf("suite %s: cell %s is there twice", suite.Name, c.Name.Name())
+			}
+			p.Cells = append(p.Cells, c)
+		}
+	}
+	if len(p.Cells) == 0 {
+		return Plan{}, errors.New("nothing is left to run: no cell of the suite passes --backend and --workload")
+	}
+	return p, nil
+}
+
+// Prepare writes the weights and batches of all cells into the cache and finds
+// the oracle's results. It may take long for a workload whose results are not
+// shipped, so progress is told which program is being computed.
+func (p *Plan) Prepare(ctx context.Context, cache workloads.Cache, dataDir string, oracle Oracle) error {
+	for i := range p.Cells {
+		c := &p.Cells[i]
+		var err error
+		if c.Weights, err = cache.Weights(c.Program); err != nil {
+			return err
+		}
+		if c.Batches, err = cache.Batches(c.Program, dataDir); err != nil {
+			return err
+		}
+		steps := max(c.Steps.Check, c.Steps.Measured())
+		if c.Settings.Mode == workloads.Infer {
+			steps = max(c.Steps.Check, c.Program.Data.Batches)
+		}
+		if c.Golden, err = oracle(ctx, c.Program, c.Weights, c.Batches, dialectOf(c.Entry, c.Program), steps); err != nil {
+			return fmt.Errorf("the oracle's result of %s: %w", c.Name.Name(), err)
+		}
+	}
+	return nil
+}
+
+// dialectOf names the declared variant that the oracle must follow for a
+// backend, "" for the definition itself.
+func dialectOf(e backends.Entry, p workloads.Program) string {
+	if p.Optimizer.Op == workloads.OptAdam && e.Info.Dialect["adam-epsilon"] == "uncorrected" {
+		return "adam-epsilon=uncorrected"
+	}
+	return ""
+}
+
+// check refuses a selection that names what the suite does not have.
+func (sel Selection) check(suite workloads.Suite, lines []workloads.Planned) error {
+	for _, b := range sel.Backends {
+		if !slices.Contains(suite.Backends, b) {
+			return fmt.Errorf("--backend %s: suite %s has %v", b, suite.Name, suite.Backends)
+		}
+	}
+	for _, w := range sel.Workloads {
+		if !slices.ContainsFunc(lines, func(l workloads.Planned) bool { return l.Spec.Workload == w }) {
+			var names []string
+			for _, l := range lines {
+				if !slices.Contains(names, l.Spec.Workload) {
+					names = append(names, l.Spec.Workload)
+				}
+			}
+			return fmt.Errorf("--workload %s: suite %s has %v", w, suite.Name, names)
+		}
+	}
+	return nil
+}
+
+func kept(list []string, name string) bool { return len(list) == 0 || slices.Contains(list, name) }
+
+func cellName(p workloads.Program, s workloads.Settings, backend string) results.Cell {
+	return results.Cell{
+		Workload: p.Name, Hash: p.Hash, Mode: string(s.Mode), Precision: string(s.Precision),
+		Device: s.Device, Data: s.Data, Batch: s.Batch, Accumulate: s.Accumulate,
+		Threads: s.Threads, Checkpoint: s.Checkpoint, Backend: backend,
+	}
+}
+
+// describe is the part of a workload that a report shows.
+func describe(spec workloads.Spec, p workloads.Program) results.Workload {
+	w := results.Workload{Title: spec.Title, Source: spec.Source, Params: backends.Trainable(p)}
+	for _, l := range p.Layers() {
+		w.Layers = append(w.Layers, results.Layer(l))
+	}
+	return w
+}

@@ -1,0 +1,239 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// giveUpAfter is the number of failed timed trials, without one success, after
+// which a cell is no longer run: a cell that cannot work must not take the
+// time of those that can.
+const giveUpAfter = 2
+
+// ErrInterrupted is returned by Run when its context ended.
+var ErrInterrupted = errors.New("interrupted")
+
+// Run executes the run: one check trial and one memory trial per cell, then
+// rounds, each a shuffled pass over the cells that are still wanted. Every
+// record goes to the sink before the next trial starts; an error of the sink
+// ends the run. Run returns ErrInterrupted when ctx ended.
+func Run(ctx context.Context, c Config) error {
+	return run(ctx, c, c.trial)
+}
+
+func run(ctx context.Context, c Config, trial trialRunner) error {
+	s := &schedule{Config: c, trial: trial, done: append([]results.Record(nil), c.Done...), began: time.Now()}
+	for _, r := range c.Done {
+		s.spent += time.Duration(r.WallNS)
+	}
+	for _, kind := range []string{results.KindCheck, results.KindMemory} {
+		if err := s.once(ctx, kind); err != nil {
+			return err
+		}
+	}
+	var longest time.Duration
+	for round := 1; round <= c.Rounds.Max; round++ {
+		cells := s.active(round)
+		if len(cells) == 0 {
+			return nil
+		}
+		attempt, complete := s.attempt(round, cells)
+		if complete {
+			continue
+		}
+		if round > c.Rounds.Min && c.Limits.SuiteNS > 0 && s.elapsed()+longest > time.Duration(c.Limits.SuiteNS) {
+			return nil
+		}
+		began := time.Now()
+		if err := s.pass(ctx, results.KindTime, round, attempt, cells); err != nil {
+			return err
+		}
+		longest = max(longest, time.Since(began))
+	}
+	return nil
+}
+
+// schedule is the state of a run in progress.
+type schedule struct {
+	Config
+	trial trialRunner
+	done  []results.Record
+	began time.Time
+	spent time.Duration // by trials of an earlier process, in a resumed run
+}
+
+func (s *schedule) elapsed() time.Duration { return s.spent + time.Since(s.began) }
+
+// once runs the trials of a kind that a cell has only one of. Those of an
+// earlier process count unless they were interrupted. A cell whose check trial
+// failed has no memory trial.
+func (s *schedule) once(ctx context.Context, kind string) error {
+	var cells []Cell
+	attempt := 1
+	for _, c := range s.Cells {
+		finished := false
+		for _, r := range s.done {
+			if r.Kind == kind && r.Cell == c.Name {
+				attempt = max(attempt, r.Attempt+1)
+				finished = finished || r.End != results.EndInterrupted
+			}
+		}
+		if !finished && (kind == results.KindCheck || s.checked(c.Name)) {
+			cells = append(cells, c)
+		}
+	}
+	return s.pass(ctx, kind, 0, attempt, cells)
+}
+
+// pass runs one trial of each cell in an order drawn from the seed.
+func (s *schedule) pass(ctx context.Context, kind string, round, attempt int, cells []Cell) error {
+	order := rand.New(rand.NewPCG(s.Seed, uint64(round)<<32|uint64(attempt))).Perm(len(cells))
+	for i, at := range order {
+		c := cells[at]
+		e := Event{Kind: kind, Round: round, Rounds: s.Rounds.Max, Index: i + 1, Total: len(order), Cell: c.Name, Elapsed: s.elapsed(), Left: s.left(kind, round, order[i:], cells)}
+		s.watch(e)
+		r := s.trial(ctx, c, kind, place{round: round, attempt: attempt, order: i + 1})
+		if kind == results.KindTime {
+			r.Planned = len(cells)
+		}
+		s.done = append(s.done, r)
+		if err := s.Sink(r); err != nil {
+			return err
+		}
+		e.Record, e.Elapsed = &r, s.elapsed()
+		s.watch(e)
+		if ctx.Err() != nil {
+			return ErrInterrupted
+		}
+	}
+	return nil
+}
+
+func (s *schedule) watch(e Event) {
+	if s.Watch != nil {
+		s.Watch(e)
+	}
+}
+
+// active says which cells a round measures, from the records of the rounds
+// before it alone: so a resumed run plans what the first one planned.
+func (s *schedule) active(round int) []Cell {
+	var before []results.Record
+	for _, r := range s.done {
+		if r.Round < round {
+			before = append(before, r)
+		}
+	}
+	var undecided map[results.Cell]bool
+	if round > s.Rounds.Min && s.Next != nil {
+		undecided = map[results.Cell]bool{}
+		for _, c := range s.Next(before) {
+			undecided[c] = true
+		}
+	}
+	var cells []Cell
+	for _, c := range s.Cells {
+		if s.checked(c.Name) && !hopeless(before, c.Name) && (undecided == nil || undecided[c.Name]) {
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// checked reports whether the cell's check trial ended ok.
+func (s *schedule) checked(cell results.Cell) bool {
+	for _, r := range s.done {
+		if r.Kind == results.KindCheck && r.Cell == cell && r.End == results.EndOK {
+			return true
+		}
+	}
+	return false
+}
+
+// hopeless reports whether a cell failed giveUpAfter timed trials and never
+// passed one. Interrupted trials say nothing about the cell.
+func hopeless(records []results.Record, cell results.Cell) bool {
+	failed := 0
+	for _, r := range records {
+		switch {
+		case r.Kind != results.KindTime || r.Cell != cell || r.End == results.EndInterrupted:
+		case r.End == results.EndOK:
+			return false
+		default:
+			failed++
+		}
+	}
+	return failed >= giveUpAfter
+}
+
+// attempt returns the attempt with which a round is to be run, and whether an
+// earlier process already completed it for all cells.
+func (s *schedule) attempt(round int, cells []Cell) (attempt int, complete bool) {
+	last := 0
+	for _, r := range s.done {
+		if r.Kind == results.KindTime && r.Round == round {
+			last = max(last, r.Attempt)
+		}
+	}
+	if last == 0 {
+		return 1, false
+	}
+	have := map[results.Cell]bool{}
+	for _, r := range s.done {
+		if r.Kind == results.KindTime && r.Round == round && r.Attempt == last && r.End != results.EndInterrupted {
+			have[r.Cell] = true
+		}
+	}
+	for _, c := range cells {
+		if !have[c.Name] {
+			return last + 1, false
+		}
+	}
+	return last, true
+}
+
+// left estimates the time to the end: the rest of this pass and the passes to
+// come, at each cell's mean time so far (the mean over all cells where a cell
+// has none), bounded by the suite's limit once the minimum of rounds is safe.
+func (s *schedule) left(kind string, round int, rest []int, cells []Cell) time.Duration {
+	sum, n := map[results.Cell]time.Duration{}, map[results.Cell]int{}
+	var all time.Duration
+	for _, r := range s.done {
+		sum[r.Cell] += time.Duration(r.WallNS)
+		n[r.Cell]++
+		all += time.Duration(r.WallNS)
+	}
+	if len(s.done) == 0 {
+		return 0
+	}
+	mean := func(c results.Cell) time.Duration {
+		if n[c] > 0 {
+			return sum[c] / time.Duration(n[c])
+		}
+		return all / time.Duration(len(s.done))
+	}
+	var pass, full time.Duration
+	for _, i := range rest {
+		pass += mean(cells[i].Name)
+	}
+	for _, c := range s.Cells {
+		full += mean(c.Name)
+	}
+	least, most := pass, pass
+	switch kind {
+	case results.KindCheck:
+		least += full * time.Duration(s.Rounds.Min+1)
+		most += full * time.Duration(s.Rounds.Max+1)
+	default:
+		least += full * time.Duration(max(0, s.Rounds.Min-round))
+		most += full * time.Duration(max(0, s.Rounds.Max-round))
+	}
+	if limit := time.Duration(s.Limits.SuiteNS); limit > 0 {
+		return max(least, min(most, limit-s.elapsed()))
+	}
+	return most
+}

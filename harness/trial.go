@@ -1,0 +1,273 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/harness/child"
+	"github.com/dlbench/dlbench/harness/host"
+	"github.com/dlbench/dlbench/memprof"
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// trial runs one cell in one fresh child process. Whatever happens, it returns
+// a record; its End says how the trial ended.
+func (c Config) trial(ctx context.Context, cell Cell, kind string, at place) results.Record {
+	t := &trial{
+		cell: cell,
+		rec: results.Record{
+			Schema: results.Schema, Kind: kind, Round: at.round, Attempt: at.attempt, Order: at.order,
+			Cell: cell.Name, Work: cell.Work, End: results.EndOK,
+		},
+	}
+	disturbed := host.Disturbances(c.CPUs)
+	t.rec.Start = time.Now().UTC().Format(time.RFC3339Nano)
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, time.Duration(c.Limits.TrialNS))
+	defer cancel()
+	t.run(limited, c)
+	t.rec.WallNS = time.Since(began).Nanoseconds()
+	if d := disturbed.Stop(); kind == results.KindTime {
+		t.rec.Disturb = &d
+	}
+	return t.rec
+}
+
+// trial is one trial in progress.
+type trial struct {
+	cell   Cell
+	rec    results.Record
+	worker *child.Child
+	client *backends.Client
+	phase  string
+	since  time.Time
+}
+
+// run starts the worker, leads it through the phases and classes the end.
+func (t *trial) run(ctx context.Context, c Config) {
+	t.phase, t.since = "import", time.Now()
+	w, err := child.Start(ctx, child.Spec{
+		Argv:        expandSelf(t.cell.Entry.Argv, c.Self),
+		Env:         environment(t.cell, c.Env),
+		Dir:         c.Dir,
+		MemoryLimit: c.Limits.MemoryBytes,
+		CPUs:        c.CPUs,
+	})
+	if err != nil {
+		t.end(results.EndCrashed, "the worker could not be started: "+err.Error())
+		return
+	}
+	t.worker = w
+	t.client = backends.NewClient(w.Stdout, w.Stdin)
+	t.client.Delay = delays(w.PID())
+	err = t.phases()
+	if err != nil {
+		w.Kill()
+	}
+	exit := w.Wait()
+	t.classify(ctx, err, exit)
+}
+
+// phases is the script of a trial. Between a reply and the next request the
+// worker is blocked in a read, so every border can read and reset its peak.
+func (t *trial) phases() error {
+	hello, err := t.client.Hello(backends.Hello{
+		T: "hello", Protocol: backends.ProtocolVersion,
+		Trial:   fmt.Sprintf("r%d-a%d-o%d", t.rec.Round, t.rec.Attempt, t.rec.Order),
+		Threads: t.cell.Settings.Threads, Device: t.cell.Settings.Device,
+	})
+	if err != nil {
+		return err
+	}
+	t.rec.Worker = results.Worker{
+		Kind: hello.Kind, Versions: hello.Versions, Dialect: hello.Dialect,
+		Threads: hello.Effective, FlushDenormals: hello.FlushDenormals,
+	}
+	switch t.rec.Kind {
+	case results.KindCheck:
+		return t.check()
+	case results.KindMemory:
+		return t.memory()
+	}
+	return t.time()
+}
+
+// check proves gradients, parameters and losses in a build of its own, with
+// dropout at rate 0.
+func (t *trial) check() error {
+	t.border("build", 0)
+	if err := t.build(backends.ForCheck); err != nil {
+		return err
+	}
+	t.border("check", 0)
+	train := t.cell.Settings.Mode == workloads.Train
+	if err := t.prove(train, false); err != nil {
+		return err
+	}
+	t.border("", t.cell.Steps.Check)
+	return t.client.Bye()
+}
+
+// time is the measured trial. The first step comes before the check, so that
+// what a framework compiles at its first step is seen there and not hidden in
+// the check; the state is reset after it, and again after the warm-up.
+func (t *trial) time() error {
+	s := t.cell.Steps
+	t.border("build", 0)
+	if err := t.build(backends.ForTime); err != nil {
+		return err
+	}
+	t.border("first", 0)
+	if _, err := t.client.Run("first", 1, 1); err != nil {
+		return err
+	}
+	t.border("check", 1)
+	if _, err := t.client.Reset(); err != nil {
+		return err
+	}
+	if err := t.prove(false, t.hasDropout()); err != nil {
+		return err
+	}
+	t.border("warm-up", s.Check)
+	if err := t.warmUp(); err != nil {
+		return err
+	}
+	if _, err := t.client.Reset(); err != nil {
+		return err
+	}
+	t.border("measure", t.rec.Steady.Steps)
+	ran, err := t.client.Run("measure", s.Blocks, s.PerBlock)
+	if err != nil {
+		return err
+	}
+	t.border("", s.Blocks*s.PerBlock)
+	t.rec.BlockNS, t.rec.StepsPerBlock = ran.BlockNS, s.PerBlock
+	t.rec.Usage = &results.Usage{
+		WallNS: ran.WallNS, CPUNS: ran.CPUNS, SysNS: ran.SysNS, MinorFaults: ran.MinorFaults,
+		Voluntary: ran.Voluntary, Involuntary: ran.Involuntary, GCNS: ran.GCNS,
+	}
+	t.rec.Loss = &ran.Loss
+	t.proveLast(ran.Loss)
+	return t.client.Bye()
+}
+
+func (t *trial) build(purpose backends.Purpose) error {
+	job := backends.Job{
+		Program: t.cell.Program, Settings: t.cell.Settings,
+		Weights: t.cell.Weights, Batches: t.cell.Batches, For: purpose,
+	}
+	reply, err := t.client.Build(job)
+	if err != nil {
+		return err
+	}
+	t.rec.Worker.DTypes, t.rec.Worker.Params, t.rec.Worker.Segments = reply.DTypes, reply.Params, reply.Segments
+	if err := reply.Against(job); err != nil {
+		return wrongError{results.Check{Status: "wrong", Worst: "build", Reason: err.Error()}}
+	}
+	return nil
+}
+
+// warmUp runs windows of blocks until the rule says steady or the cap on steps
+// is reached.
+func (t *trial) warmUp() error {
+	s := t.cell.Steps
+	t.rec.Steady = &results.Steady{}
+	var blocks []int64
+	for most := max(1, s.WarmupMax/s.PerBlock); len(blocks) < most; {
+		ran, err := t.client.Run("warm-up", min(steadyWindow, most-len(blocks)), s.PerBlock)
+		if err != nil {
+			return err
+		}
+		blocks = append(blocks, ran.BlockNS...)
+		t.rec.Steady.Steps = len(blocks) * s.PerBlock
+		if steady(blocks) {
+			t.rec.Steady.Reached = true
+			return nil
+		}
+	}
+	return nil
+}
+
+// border closes the current phase, with its wall time and its peak, and opens
+// the next one; steps is the number of steps that the closed phase took.
+func (t *trial) border(next string, steps int) {
+	now := time.Now()
+	p := results.Phase{Name: t.phase, WallNS: now.Sub(t.since).Nanoseconds(), Steps: steps}
+	if peak, err := memprof.ReadPeak(t.worker.PID()); err != nil {
+		p.HWMWhy = err.Error()
+	} else if err := memprof.ResetPeak(t.worker.PID()); err != nil {
+		p.HWMWhy = "the peak could not be reset: " + err.Error()
+	} else {
+		p.HWM = &peak
+	}
+	t.rec.Phases = append(t.rec.Phases, p)
+	t.phase, t.since = next, time.Now()
+}
+
+func (t *trial) end(class, reason string) {
+	t.rec.End, t.rec.Reason, t.rec.Phase = class, reason, t.phase
+}
+
+// classify turns the way a trial stopped into its class. What the supervisor
+// did (limit, memory, interrupt) outranks what the pipe then said.
+func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
+	var wrong wrongError
+	var said *backends.WorkerError
+	var broken *backends.ProtocolError
+	switch {
+	case exit.OOM:
+		t.end(results.EndOOM, exit.Reason)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil:
+		t.end(results.EndTimeout, fmt.Sprintf("no reply in %s within the trial's limit; the process tree was killed", t.phase))
+	case ctx.Err() != nil && err != nil:
+		t.end(results.EndInterrupted, "the run was interrupted")
+	case errors.As(err, &wrong):
+		t.rec.Check = &wrong.Check
+		t.end(results.EndWrong, wrong.Reason)
+	case errors.As(err, &said) && said.Class == "unsupported":
+		t.end(results.EndUnsupported, strings.TrimPrefix(said.Error(), "unsupported: "))
+	case errors.As(err, &said) && said.Class == "oom":
+		t.end(results.EndOOM, said.Error())
+	case errors.As(err, &said):
+		t.end(results.EndCrashed, said.Error())
+	case errors.As(err, &broken):
+		t.end(results.EndProtocol, broken.Error())
+	case err != nil:
+		t.end(results.EndCrashed, exit.String())
+	case exit.Code != 0 || exit.Signal != "":
+		t.end(results.EndCrashed, "after the last reply: "+exit.String())
+	}
+	if t.rec.End == results.EndOK {
+		return
+	}
+	t.rec.Stderr = exit.Stderr
+	if t.rec.End == results.EndCrashed { // else the signal is our own
+		t.rec.Signal = exit.Signal
+	}
+}
+
+// environment is what a worker sees: a small fixed base and the thread counts
+// of every runtime that reads one, so that all are granted the same.
+func environment(c Cell, extra []string) []string {
+	n := strconv.Itoa(c.Settings.Threads)
+	env := []string{"LANG=C.UTF-8", "TZ=UTC", "PYTHONHASHSEED=0", "PYTHONUNBUFFERED=1"}
+	for _, name := range []string{"GOMAXPROCS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"} {
+		env = append(env, name+"="+n)
+	}
+	env = append(env, extra...)
+	return append(env, c.Entry.Env...)
+}
+
+func expandSelf(argv []string, self string) []string {
+	out := make([]string, len(argv))
+	for i, a := range argv {
+		out[i] = strings.ReplaceAll(a, "{self}", self)
+	}
+	return out
+}
