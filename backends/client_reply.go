@@ -46,8 +46,8 @@ func (c *Client) workerError(line []byte) error {
 }
 
 // checkRan holds a run's numbers against each other and against own, the time
-// that the client itself saw pass.
-func (c *Client) checkRan(ran Ran, own time.Duration, phase string, blocks int) error {
+// that the client itself saw pass, of which delayed was spent waiting for a CPU.
+func (c *Client) checkRan(ran Ran, own, delayed time.Duration, phase string, blocks int) error {
 	if ran.Phase != phase {
 		return c.broken("ran: phase is %.40q, want %q", ran.Phase, phase)
 	}
@@ -86,7 +86,7 @@ func (c *Client) checkRan(ran Ran, own time.Duration, phase string, blocks int) 
 		return c.broken("ran: worker's clock says wall_ns %v, but only %v passed on the harness's clock",
 			time.Duration(ran.WallNS), own)
 	}
-	gap, allowed := own-time.Duration(sum), max(c.MaxGap, time.Duration(c.MaxGapShare*float64(own)))
+	gap, allowed := own-time.Duration(sum), max(c.MaxGap, time.Duration(c.MaxGapShare*float64(own)))+delayed
 	if gap > allowed {
 		return c.broken("ran: worker's clock says %v in blocks (wall_ns %v), but %v passed on the harness's clock: %v unaccounted for, at most %v allowed",
 			time.Duration(sum), time.Duration(ran.WallNS), own, gap, allowed)
