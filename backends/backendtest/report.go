@@ -76,12 +76,24 @@ func (r Report) Survivors() []string {
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s): %d passed, %d failed, %d skipped\n", r.Worker.Name, r.Worker.Kind, r.Count(Pass), r.Count(Fail), r.Count(Skip))
-	for _, status := range []Status{Fail, Skip} {
-		for _, c := range r.Results {
-			if c.Status == status {
-				fmt.Fprintf(&b, "%s  %s: %s\n", status, c.Name, c.Reason)
-			}
+	for _, c := range r.Results {
+		if c.Status == Fail {
+			fmt.Fprintf(&b, "fail  %s: %s\n", c.Name, c.Reason)
 		}
+	}
+	skipped := map[string][]string{}
+	var reasons []string // in the order in which they came
+	for _, c := range r.Results {
+		if c.Status != Skip {
+			continue
+		}
+		if skipped[c.Reason] == nil {
+			reasons = append(reasons, c.Reason)
+		}
+		skipped[c.Reason] = append(skipped[c.Reason], c.Name)
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(&b, "skip  %s: %s\n", reason, strings.Join(skipped[reason], ", "))
 	}
 	if len(r.Proven) > 0 {
 		b.WriteString("proven by programs:\n")
