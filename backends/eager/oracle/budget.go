@@ -33,7 +33,9 @@ var arithmetics = []arithmetic{
 //     must find the ReLU that is nearly 0, the maximum that is nearly tied and the
 //     gradient whose sign Adam will follow, as one of many frameworks will.
 //   - The ceiling is margin times the largest response, and never under least
-//     units of roundoff.
+//     units of roundoff; of a loss, those are units of 1 or of the loss, whichever
+//     is larger: it is the difference of a logarithm and a logit, so a small
+//     loss keeps the absolute error of a large one.
 //
 // Sums of up to thousands of terms in any order stray by a few tens of units,
 // which sets the amplifier; TF32 has a unit of 2^-11, so a factor of 100 is
