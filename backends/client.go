@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -210,5 +211,5 @@ func (c *Client) fail(message string, line []byte) error {
 
 // broken is fail for a line that could be read but says something impossible.
 func (c *Client) broken(format string, args ...any) error {
-	return c.fail(fmt.Sprintf(format, args...), c.lines.line)
+	return c.fail(fmt.Sprintf(format, args...), bytes.TrimSuffix(c.lines.line, []byte("\n")))
 }
