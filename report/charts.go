@@ -97,7 +97,7 @@ func finish(option map[string]any, groups []*group, row int) chart {
 	delete(option, "color")
 	c := chart{Titles: []text{}, Option: option, Row: row}
 	for _, g := range groups {
-		c.Titles = append(c.Titles, joined([]text{g.Title, g.Detail}, " · ", " · "))
+		c.Titles = append(c.Titles, joined([]text{g.Title, modeWord(g.Key.Mode), textf("batch %d", "批量 %d", g.Key.Batch)}, " · ", " · "))
 	}
 	return c
 }

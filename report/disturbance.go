@@ -26,7 +26,8 @@ type signalRow struct {
 // listed is how many flagged trials a row links to.
 const listed = 24
 
-// signal is one way to see that a trial was not alone.
+// signal is one way to see that a trial was not alone. The limits are those
+// from which compare warns.
 type signal struct {
 	label, rule text
 	of          func(*results.Record) (float64, bool)
@@ -53,16 +54,16 @@ func (v *view) disturbances() disturbanceSection {
 	signals := []signal{
 		{text{"time stolen by the hypervisor", "被虚拟机监控器夺走的时间"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.StealNS }), 0.01, percent},
 		{text{"tasks waiting for a CPU (PSI)", "等待 CPU 的任务（PSI）"}, textf("above %s", "超过 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.PSICPUNS }), 0.10, percent},
-		{text{"throttled by a CPU quota", "因 CPU 配额被限流"}, text{"at all", "只要发生"}, share(func(d *results.Disturbance) *int64 { return d.ThrottledNS }), 0, percent},
+		{text{"throttled by a CPU quota", "因 CPU 配额被限流"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.ThrottledNS }), 0.01, percent},
 		{text{"CPU used by other processes", "其他进程占用的 CPU"}, textf("above %s of one core", "超过一个核的 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.OthersCPUNS }), 0.10, percent},
 	}
 	if hasCanary && canary > 0 {
 		signals = append(signals, signal{
-			text{"canary kernel, against its median", "探针计算，相对其中位数"}, textf("above %s", "超过 %s", times(1.10)),
+			text{"canary kernel, against its median", "探针计算，相对其中位数"}, textf("above %s", "超过 %s", round3(1.25)+"×"),
 			func(r *results.Record) (float64, bool) {
 				x, ok := canaryNS(r)
 				return x / canary, ok
-			}, 1.10, func(x float64) text { return same(times(x)) },
+			}, 1.25, func(x float64) text { return same(times(x)) },
 		})
 	}
 	s := disturbanceSection{section: section{

@@ -169,13 +169,13 @@ func (c *cell) usage() usageRow {
 	})
 	if !ok {
 		row.Why = c.why()
-		if row.Why.Empty() {
+		if len(rs) > 0 {
 			row.Why = text{"not recorded", "没有记录"}
 		}
 		return row
 	}
 	row.CPUWall = sig(ratio)
-	row.Over = c.Cell.Threads > 0 && ratio > 1.1*float64(c.Cell.Threads)
+	row.Over = c.Cell.Threads > 0 && ratio > 1.05*float64(c.Cell.Threads)
 	x, _ := perStep(func(u *results.Usage) int64 { return u.CPUNS })
 	row.CPU = duration(x)
 	x, _ = perStep(func(u *results.Usage) int64 { return u.SysNS })
@@ -185,6 +185,9 @@ func (c *cell) usage() usageRow {
 	x, _ = perStep(func(u *results.Usage) int64 { return u.Voluntary + u.Involuntary })
 	row.Switch = count(x)
 	x, _ = perStep(func(u *results.Usage) int64 { return u.GCNS })
-	row.GC = duration(x)
+	row.GC = "0"
+	if x > 0 {
+		row.GC = duration(x)
+	}
 	return row
 }

@@ -104,9 +104,42 @@ func bytesize(b float64) string {
 	}
 }
 
+// round3 is sig without trailing zeros: for settings and ticks, which are round
+// by themselves.
+func round3(v float64) string {
+	s := sig(v)
+	if strings.Contains(s, ".") && !strings.Contains(s, "e") {
+		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	}
+	return s
+}
+
+// roundCount is count for ticks: 5000, 10 k, 15 k.
+func roundCount(v float64) string {
+	n, unit, ok := strings.Cut(count(v), nbsp)
+	if strings.Contains(n, ".") {
+		n = strings.TrimSuffix(strings.TrimRight(n, "0"), ".")
+	}
+	if ok {
+		n += nbsp + unit
+	}
+	return n
+}
+
+// scientific formats an error with two digits.
+func scientific(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return none
+	}
+	return strconv.FormatFloat(v, 'e', 1, 64)
+}
+
 // percent formats a share in the style of each language: 5 % and 5%.
 func percent(v float64) text {
-	s := sig(v * 100)
+	s := round3(v * 100)
 	return text{s + nbsp + "%", s + "%"}
 }
 
@@ -140,6 +173,8 @@ func clean(s string, limit int) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
+		case r == 0x2028 || r == 0x2029: // line and paragraph separator
+			return ' '
 		case unicode.IsControl(r):
 			return '\uFFFD'
 		case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x200E, r == 0x200F, r == 0xFEFF:

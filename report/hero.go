@@ -68,14 +68,15 @@ func (v *view) tallies() (map[string]*tally, tally) {
 			per[c.Cell.Backend] = t
 		}
 		for _, x := range []*tally{t, &all} {
-			x.add(c.comparison)
+			x.add(c)
 		}
 	}
 	return per, all
 }
 
-func (t *tally) add(c *compare.Comparison) {
-	if c == nil {
+func (t *tally) add(x *cell) {
+	c := x.comparison
+	if c == nil || !x.ranked() {
 		t.without++
 		return
 	}
@@ -103,21 +104,30 @@ func (v *view) answer() text {
 		return text{"Nothing was measured: this run holds no trial.", "没有测量：本次运行不含任何试验。"}
 	}
 	per, all := v.tallies()
-	if all.faster+all.slower+all.equal+all.undecided == 0 {
+	if all.compared() == 0 {
 		return textf("No backend could be compared with %s in this run; the reasons stand in the tables.", "本次运行中没有后端可与 %s 比较；原因见各表。", v.baseline.Label)
 	}
-	var clauses []text
+	var clauses, apart []text
 	left := 0
 	for _, b := range v.backends {
 		t := per[b.Name]
 		if t == nil || b.Name == v.baseline.Name {
 			continue
 		}
+		if t.compared() == 0 {
+			apart = append(apart, same(b.Label))
+			continue
+		}
 		if len(clauses) == answered {
 			left++
 			continue
 		}
-		clauses = append(clauses, textf("%s %s", "%s %s", b.Label, t.clause(v.baseline.Label)))
+		clauses = append(clauses, textf("%s %s", "%s %s", b.Label, t.clause()))
+	}
+	if n := len(apart); n > 0 && n <= answered {
+		clauses = append(clauses, textf("%s could not be compared", "%s 无法比较", joined(apart, ", ", "、")))
+	} else if n > 0 {
+		clauses = append(clauses, textf("%d others could not be compared", "另有 %d 个无法比较", n))
 	}
 	s := joined(clauses, "; ", "；")
 	if left > 0 {
@@ -126,24 +136,33 @@ func (v *view) answer() text {
 	return textf("Measured against %s on this host: %s%s.", "在这台主机上与 %s 相比：%s%s。", v.baseline.Label, s, v.memoryClause())
 }
 
-// clause is one backend's part of the answer.
-func (t *tally) clause(base string) text {
+// compared is the number of comparisons that were possible.
+func (t *tally) compared() int { return t.faster + t.slower + t.equal + t.undecided }
+
+// clause is one backend's part of the answer: how many of its comparisons came
+// out how.
+func (t *tally) clause() text {
+	total := t.compared() + t.without
 	var parts []text
+	say := func(n int, en, zh string, args ...any) {
+		if n == 0 {
+			return
+		}
+		of := textf("%d", "%d 项", n)
+		if len(parts) == 0 {
+			of = textf("%d of %d", "%[2]d 项中的 %[1]d 项", n, total)
+		}
+		parts = append(parts, textf(en, zh, append([]any{of}, args...)...))
+	}
 	if t.faster > 0 {
-		parts = append(parts, textf("is faster in %d, at %s its speed", "在 %d 项中更快，速度是其 %s", t.faster, rangeOf(t.up)))
+		say(t.faster, "is faster in %s, at %s its speed", "在 %s更快，速度是其%s", rangeOf(t.up))
 	}
 	if t.slower > 0 {
-		parts = append(parts, textf("is slower in %d, at %s its speed", "在 %d 项中更慢，速度是其 %s", t.slower, rangeOf(t.down)))
+		say(t.slower, "is slower in %s, at %s its speed", "在 %s更慢，速度是其%s", rangeOf(t.down))
 	}
-	if t.equal > 0 {
-		parts = append(parts, textf("is equivalent in %d", "在 %d 项中两者相当", t.equal))
-	}
-	if t.undecided > 0 {
-		parts = append(parts, textf("is undecided in %d", "在 %d 项中尚无定论", t.undecided))
-	}
-	if t.without > 0 {
-		parts = append(parts, textf("cannot be compared in %d", "在 %d 项中无法比较", t.without))
-	}
+	say(t.equal, "is equivalent in %s", "在 %s两者相当")
+	say(t.undecided, "is undecided in %s", "在 %s尚无定论")
+	say(t.without, "not comparable in %s", "%s无法比较")
 	return joined(parts, ", ", "，")
 }
 

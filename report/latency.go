@@ -28,6 +28,7 @@ type latencyRow struct {
 	Backend identity
 	Raw     string
 	Figures []latencyFigure // one per percentile
+	Why     text            // when the cell has no trial that counts
 }
 
 type latencyFigure struct {
@@ -49,14 +50,21 @@ func (v *view) latency() latencySection {
 	for _, g := range v.groups {
 		p := latencyPanel{Title: g.Title, Detail: g.Detail}
 		for _, c := range g.cells {
-			p.Rows = append(p.Rows, latencyRow{Backend: c.Backend, Raw: c.ID, Figures: c.latencies()})
+			row := latencyRow{Backend: c.Backend, Raw: c.ID}
+			if len(c.timed()) == 0 {
+				row.Why = c.why()
+			} else {
+				row.Figures = c.latencies()
+			}
+			p.Rows = append(p.Rows, row)
 		}
 		s.Panels = append(s.Panels, p)
 	}
 	return s
 }
 
-// latencies are the percentiles of a cell, or why there are none.
+// latencies are the percentiles of a cell that has trials, or why a percentile
+// is absent.
 func (c *cell) latencies() []latencyFigure {
 	rs := c.timed()
 	figures := make([]latencyFigure, len(percentiles))
@@ -68,8 +76,6 @@ func (c *cell) latencies() []latencyFigure {
 		f := &figures[i]
 		f.Label = same(p.name)
 		switch n := results.PercentileSamples(p.q); {
-		case len(rs) == 0:
-			f.Why = c.why()
 		case maxBlock(rs) > 1:
 			f.Why = textf("steps were timed in blocks of %d", "按每 %d 步一块计时", maxBlock(rs))
 		case fewest < n:

@@ -113,7 +113,7 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 		}
 	}
 	const mib = 1 << 20
-	p.Axis = newAxis(top/mib, sig, text{"MiB, from zero", "MiB，从零起"})
+	p.Axis = newAxis(top/mib, round3, text{"MiB, from zero", "MiB，从零起"})
 	for _, c := range g.cells {
 		p.Rows = append(p.Rows, c.memoryRow(p.Axis))
 	}

@@ -32,7 +32,7 @@ type proofRow struct {
 	Floor   string
 	Of      text // trials
 	Dot     string
-	Reason  string
+	Reason  text
 	Mark    string
 }
 
@@ -60,10 +60,10 @@ func (v *view) proof() proofSection {
 			}
 			if len(rows) == 0 {
 				why := c.why()
-				if why.Empty() {
+				if len(c.timed()) > 0 {
 					why = text{"no check recorded", "没有核对记录"}
 				}
-				rows = []proofRow{{Backend: c.Backend, Raw: c.ID, What: text{"check steps", "核对步"}, Badge: checkBadge("unproven"), Reason: why.EN, Mark: c.Backend.Mark()}}
+				rows = []proofRow{{Backend: c.Backend, Raw: c.ID, What: text{"check steps", "核对步"}, Badge: checkBadge(c.unchecked()), Reason: why, Mark: c.Backend.Mark()}}
 			}
 			p.Rows = append(p.Rows, rows...)
 		}
@@ -75,6 +75,17 @@ func (v *view) proof() proofSection {
 		s.Badge = badge{"i-q", "b-open", text{"not all proven", "并非全部证明"}}
 	}
 	return s
+}
+
+// unchecked is the status of a cell that holds no check: wrong if a trial ended
+// so, else unproven.
+func (c *cell) unchecked() string {
+	for _, t := range c.trials {
+		if t.Record.End == results.EndWrong {
+			return "wrong"
+		}
+	}
+	return "unproven"
 }
 
 // proofRows are the worst check of the check steps and of the last measured
@@ -103,7 +114,7 @@ func (c *cell) proofRows() []proofRow {
 		}
 		row := proofRow{
 			Backend: c.Backend, Raw: c.ID, What: k.what, Badge: checkBadge(worst.Status), Mark: c.Backend.Mark(),
-			Worst: line(worst.Worst), Reason: line(worst.Reason), Of: textf("%d trials", "%d 次试验", n),
+			Worst: line(worst.Worst), Reason: same(line(worst.Reason)), Of: textf("%d trials", "%d 次试验", n),
 			Got: none, Want: none, Error: none, Ceiling: none, Floor: none,
 		}
 		if n == 1 {
@@ -111,7 +122,7 @@ func (c *cell) proofRows() []proofRow {
 		}
 		if worst.Ceiling > 0 {
 			row.Got, row.Want = exact(worst.Got), exact(worst.Want)
-			row.Error, row.Ceiling, row.Floor = sig(worst.Error), sig(worst.Ceiling), sig(worst.Floor)
+			row.Error, row.Ceiling, row.Floor = scientific(worst.Error), scientific(worst.Ceiling), scientific(worst.Floor)
 			row.Dot = pct(logShare(worst.Error / worst.Ceiling))
 		}
 		rows = append(rows, row)

@@ -74,7 +74,7 @@ func decided(v compare.Verdict) bool {
 
 // ranked reports whether the cell may stand in an order of speed.
 func (c *cell) ranked() bool {
-	return c.summary != nil && c.summary.Median != nil && (c.summary.Status == "ok" || c.summary.Status == "")
+	return c.summary != nil && c.summary.Median != nil && c.summary.Status == compare.StatusOK
 }
 
 // showRatio formats a ratio of speeds, and its interval for the line below.

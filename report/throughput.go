@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
 )
 
 // throughputSection shows speed, a panel per workload and settings.
@@ -21,6 +22,13 @@ type throughputPanel struct {
 	Title, Detail text
 	Axis          axis
 	Rows          []throughputRow
+	Doubts        []doubt
+}
+
+// doubt is a warning about a figure of the panel.
+type doubt struct {
+	Backend identity
+	Text    string
 }
 
 type throughputRow struct {
@@ -81,15 +89,19 @@ func (v *view) throughputPanel(g *group) throughputPanel {
 		}
 		fastest = max(fastest, rate(c))
 	}
-	p.Axis = newAxis(top, count, text{"examples per second, from zero", "每秒样本数，从零起"})
+	p.Axis = newAxis(top, roundCount, text{"examples per second, from zero", "每秒样本数，从零起"})
 	for _, c := range cells {
 		p.Rows = append(p.Rows, v.throughputRow(c, p.Axis, fastest))
+		p.doubt(c)
 	}
 	return p
 }
 
 func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
-	row := throughputRow{Backend: c.Backend, Raw: c.ID, Base: c.baseline, Note: c.why(), Failed: !c.ranked()}
+	row := throughputRow{Backend: c.Backend, Raw: c.ID, Base: c.baseline, Failed: !c.ranked()}
+	if row.Failed {
+		row.Note = c.why()
+	}
 	i := c.throughput()
 	row.Rate, row.Range = showCount(i)
 	if step, ok := medianOf(c.timed(), stepNS); ok {
@@ -116,18 +128,39 @@ func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
 		}
 	}
 	row.Badge = v.cellBadge(c)
-	if cmpn := c.comparison; cmpn != nil && !c.baseline {
-		row.Ratio, row.RatioIv = showRatio(speedup(cmpn))
-		if row.Badge.Word == verdictBadge("").Word && cmpn.Detectable > 0 && !math.IsInf(cmpn.Detectable, 0) {
-			row.Note = textf("could have shown %s", "可分辨 %s", percent(cmpn.Detectable))
+	if x := c.comparison; x != nil && !c.baseline {
+		row.Ratio, row.RatioIv = showRatio(speedup(x))
+		switch {
+		case row.Failed:
+		case x.Verdict == compare.Inconclusive && x.Detectable > 0 && !math.IsInf(x.Detectable, 0):
+			row.Note = textf("could have shown %s", "可分辨 %s", same(sig(x.Detectable*100)+nbsp+"%"))
+		case x.Verdict == compare.Missing:
+			row.Note = c.baseWhy()
 		}
 	}
 	return row
 }
 
+// baseWhy says why a measured cell has nothing to be compared with.
+func (c *cell) baseWhy() text {
+	for _, b := range c.group.cells {
+		if b.baseline && b.summary != nil && b.summary.Status != compare.StatusOK {
+			return textf("%s: %s", "%s：%s", b.Backend.Label, statusBadge(b.summary.Status).Word)
+		}
+	}
+	return text{"no valid pair of trials", "没有有效的配对"}
+}
+
+// doubt notes what compare warns of about a cell.
+func (p *throughputPanel) doubt(c *cell) {
+	for _, w := range c.warnings() {
+		p.Doubts = append(p.Doubts, doubt{c.Backend, line(w)})
+	}
+}
+
 // cellBadge is the verdict on a cell, or its status where none was reached.
 func (v *view) cellBadge(c *cell) badge {
-	if s := c.summary; s != nil && s.Status != "ok" && s.Status != "" {
+	if s := c.summary; s != nil && s.Status != compare.StatusOK {
 		return statusBadge(s.Status)
 	}
 	if c.baseline {
@@ -137,6 +170,9 @@ func (v *view) cellBadge(c *cell) badge {
 		return statusBadge("missing")
 	}
 	if c.comparison != nil {
+		if c.comparison.Verdict == compare.Missing && c.summary != nil && c.summary.Median != nil {
+			return badge{"i-q", "b-open", text{"not comparable", "无法比较"}}
+		}
 		return verdictBadge(c.comparison.Verdict)
 	}
 	if c.summary != nil && c.summary.Median != nil {

@@ -92,7 +92,7 @@ func (v *view) timePanel(g *group) timePanel {
 			base = c
 		}
 	}
-	p.Axis = newAxis(top, sig, text{"seconds from process start", "进程启动后的秒数"})
+	p.Axis = newAxis(top, round3, text{"seconds from process start", "进程启动后的秒数"})
 	for _, c := range g.cells {
 		row := timeRow{Backend: c.Backend, Raw: c.ID}
 		parts, ok := c.phases()
@@ -139,9 +139,9 @@ func (c *cell) warmup() text {
 	case !ok:
 		return text{}
 	case capped > 0:
-		return textf("%s steps; not steady in %d of %d", "%s 步；%d/%d 次未达稳态", sig(n), capped, known)
+		return textf("%s steps; not steady in %d of %d", "%s 步；%d/%d 次未达稳态", round3(n), capped, known)
 	}
-	return textf("steady after %s steps", "%s 步后稳态", sig(n))
+	return textf("steady after %s steps", "%s 步后稳态", round3(n))
 }
 
 // startup is the time before steady steps, and one step, in seconds.

@@ -206,10 +206,7 @@ func (c *cell) why() text {
 			return same(line(t.Record.Reason))
 		}
 	}
-	if len(c.trials) == 0 {
-		return text{"no trial", "没有试验"}
-	}
-	return text{}
+	return text{"no trial that counts", "没有有效的试验"}
 }
 
 // median of a copy of xs; false when there is none.

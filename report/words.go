@@ -80,15 +80,17 @@ func verdictBadge(v compare.Verdict) badge {
 // statusBadge words the status of a cell that has no verdict of its own.
 func statusBadge(status string) badge {
 	switch status {
-	case "ok":
+	case compare.StatusOK:
 		return badge{"i-ok", "b-ok", text{"measured", "已测量"}}
-	case "flaky":
+	case compare.StatusUnproven:
+		return badge{"i-q", "b-open", text{"unproven, not ranked", "未证明，不排名"}}
+	case compare.StatusFlaky:
 		return verdictBadge(compare.Flaky)
-	case "wrong":
+	case compare.StatusWrong:
 		return verdictBadge(compare.Wrong)
-	case "unsupported":
+	case compare.StatusUnsupported:
 		return badge{"i-q", "b-open", text{"unsupported", "不支持"}}
-	case "failed":
+	case compare.StatusFailed:
 		return badge{"i-no", "b-wrong", text{"failed", "失败"}}
 	}
 	return verdictBadge(compare.Missing)

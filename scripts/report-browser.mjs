@@ -93,6 +93,10 @@ async function open({ width = 1400, dark = false, scripts = true, hash = '', med
   return { tab, evaluate, click, picture, pictureWhole, text, close: () => send('Target.closeTarget', { targetId }) };
 }
 
+// The elements that reach beyond the window and do not scroll by themselves.
+const widest = (width) => `[...document.querySelectorAll('body *')].filter(function(e){
+  return e.getBoundingClientRect().right > ${width} + 1 && !e.closest('.scroll,nav,.skip,.defs') && getComputedStyle(e).display !== 'none'
+}).slice(0, 5).map(function(e){return e.tagName + '.' + (e.getAttribute('class') || '') + ' ' + e.textContent.slice(0, 30)}).join(' | ')`;
 const expect = (ok, what) => { if (!ok) problems.push(what); };
 
 try {
@@ -101,7 +105,7 @@ try {
     const t = await open({ width, dark });
     if (zh) await t.click('label[for=lang-zh]');
     const wide = await t.evaluate('document.documentElement.scrollWidth');
-    expect(wide <= width, `${name}: the page is ${wide} px wide`);
+    expect(wide <= width, `${name}: the page is ${wide} px wide: ${await t.evaluate(widest(width))}`);
     expect((await t.evaluate('document.documentElement.lang')) === (zh ? 'zh-Hans' : 'en'), `${name}: <html lang> did not follow the switch`);
     const shown = await t.text();
     expect(/[\u4e00-\u9fff]{8}/.test(shown) === zh, `${name}: text is not in the chosen language`);

@@ -1,0 +1,64 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+)
+
+// CSV writes one line per cell with full precision; an absent figure is empty.
+func CSV(w io.Writer, run results.Run, a compare.Analysis) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{
+		"workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "backend", "baseline",
+		"status", "examples_per_second", "examples_per_second_low", "examples_per_second_high",
+		"speed_ratio", "speed_ratio_low", "speed_ratio_high", "verdict", "detectable", "peak_above_import_bytes", "trials", "failed", "reason",
+	})
+	num := func(p *float64) string {
+		if p == nil {
+			return ""
+		}
+		return strconv.FormatFloat(*p, 'g', -1, 64)
+	}
+	for _, r := range newView(run, a).rows() {
+		out.Write([]string{
+			formula(r.Workload), r.Mode, r.Precision, r.Device, formula(r.Data), strconv.Itoa(r.Batch), strconv.Itoa(r.Accumulate), strconv.Itoa(r.Threads), strconv.Itoa(r.Checkpoint), formula(r.Backend), strconv.FormatBool(r.Baseline),
+			r.Status, num(r.Rate), num(r.RateLo), num(r.RateHi), num(r.Ratio), num(r.RatioLo), num(r.RatioHi), r.Verdict, num(r.Detectable), num(r.Above),
+			strconv.Itoa(r.Trials), strconv.Itoa(r.Failed), formula(r.Reason),
+		})
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// formula keeps a spreadsheet from running a cell that begins like one.
+func formula(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// JSON writes the rows of CSV with the run's policy and warnings.
+func JSON(w io.Writer, run results.Run, a compare.Analysis) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(struct {
+		Suite    string         `json:"suite"`
+		Started  string         `json:"started"`
+		Baseline string         `json:"baseline"`
+		Policy   results.Policy `json:"policy"`
+		Family   int            `json:"family"`
+		Host     results.Host   `json:"host"`
+		Cells    []row          `json:"cells"`
+		Warnings []string       `json:"warnings,omitempty"`
+	}{
+		run.Meta.Suite, run.Meta.Started, a.Baseline, a.Policy, a.Family, run.Meta.Host,
+		append([]row{}, newView(run, a).rows()...), append(append([]string{}, run.Warnings...), a.Warnings...),
+	})
+}

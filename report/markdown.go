@@ -1,0 +1,56 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+)
+
+// Markdown writes the answer, one table per workload and settings, and what is
+// to be doubted, for a pull request or a README.
+func Markdown(w io.Writer, run results.Run, a compare.Analysis) error {
+	v := newView(run, a)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n\n%s\n\n", escape(v.documentTitle().EN), escape(v.answer().EN))
+	for _, f := range v.hero().Facts {
+		fmt.Fprintf(&b, "- %s: %s\n", f.Label.EN, escape(f.Value.EN))
+	}
+	if c := v.summary().Command; c != "" {
+		fmt.Fprintf(&b, "- Command: `%s`\n", strings.ReplaceAll(plain(c), "`", "'"))
+	}
+	head := v.columns()
+	rows := v.rows()
+	var last *group
+	for _, r := range rows {
+		if g := r.cell.group; g != last {
+			last = g
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", escape(g.Title.EN), escape(g.Detail.EN))
+			fmt.Fprintf(&b, "| %s |\n|:--|--:|--:|:--|--:|--:|\n", strings.Join(head, " | "))
+		}
+		words := r.words()
+		for i, word := range words {
+			words[i] = escape(word)
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(words, " | "))
+	}
+	if doubts := v.doubts(rows); len(doubts) > 0 {
+		fmt.Fprint(&b, "\n## To be doubted\n\n")
+		for _, d := range doubts {
+			fmt.Fprintf(&b, "- %s\n", escape(d))
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// escape keeps a foreign string from being read as Markdown or HTML.
+func escape(s string) string {
+	return strings.NewReplacer(
+		`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "_", `\_`, "`", "\\`",
+		"[", `\[`, "]", `\]`, "\n", " ", "\r", " ",
+	).Replace(plain(s))
+}
