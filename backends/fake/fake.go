@@ -57,7 +57,7 @@ var faults = []fault{
 	{name: "hang", does: "never answers the measured run", wrap: hang},
 	{name: "hang-ignore-sigterm", does: "hangs, ignores SIGTERM, and leaves a child in a session of its own holding standard output", wrap: hangHard},
 	{name: "sigkill-in-measure", does: "kills itself in the measured run", wrap: sigkill},
-	{name: "alloc-30GB", does: "allocates and touches 30 GB in the measured run", wrap: allocRunaway},
+	{name: "alloc-runaway", does: "allocates and touches 30 GB in the measured run", wrap: allocRunaway},
 	{name: "alloc-known", arg: "64", does: "holds so many MiB for a while in the measured run", wrap: allocKnown},
 	{name: "alloc-known-grandchild", arg: "64", does: "the same in a child process", wrap: allocKnownChild},
 }

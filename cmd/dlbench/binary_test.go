@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,19 +18,14 @@ import (
 	"github.com/dlbench/dlbench/results"
 )
 
-// asProgram makes the test binary behave as dlbench itself, so that the tests
-// run the real program, and its workers are this same binary.
-const asProgram = "DLBENCH_TEST_AS_PROGRAM"
-
+// testscript.Main puts the test binary on PATH a second time, under the name
+// dlbench, where it behaves as the program: so the tests run the real program,
+// and its workers are this same binary.
 func TestMain(m *testing.M) {
 	if os.Getenv(bareLoop) != "" {
 		if err := serveBareLoop(); err != nil {
 			panic(err)
 		}
-		return
-	}
-	if os.Getenv(asProgram) != "" {
-		main()
 		return
 	}
 	testscript.Main(m, map[string]func(){"dlbench": main})
@@ -75,12 +69,8 @@ type outcome struct {
 // program returns the command that runs dlbench with the fakes in its catalog
 // and a cache shared by all tests of this process.
 func program(ctx context.Context, args ...string) *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", fakesVariable+"=1", "DLBENCH_CACHE="+filepath.Join(os.TempDir(), "dlbench-test-cache"))
+	cmd := exec.CommandContext(ctx, "dlbench", args...)
+	cmd.Env = append(os.Environ(), fakesVariable+"=1", "DLBENCH_CACHE="+filepath.Join(os.TempDir(), "dlbench-test-cache"))
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
@@ -119,12 +109,13 @@ func suiteFile(t *testing.T, backends string, more ...string) string {
 	text := `suite: planted
 title: {en: Planted faults, zh: 植入的故障}
 backends: [` + backends + `]
-cells:
-  - {workload: TinyMlp, mode: [train], batch: [4], precision: [f32], steps: {blocks: 4, per-block: 5, warmup-max: 10}}
 common: {device: cpu, data: resident, threads: 1}
 ` + strings.Join(more, "\n") + "\n"
+	if !strings.Contains(text, "cells:") {
+		text += "cells: [{workload: TinyMlp, mode: train, batch: 4, precision: f32, steps: {warmup-max: 10, blocks: 4, per-block: 5}}]\n"
+	}
 	if !strings.Contains(text, "rounds:") {
-		text += "rounds: {min: 2, max: 2}\n"
+		text += "rounds: {min: 2, max: 2, until: max}\n"
 	}
 	if !strings.Contains(text, "limits:") {
 		text += "limits: {trial: 20s, memory: 4GiB}\n"
@@ -217,6 +208,3 @@ func itoa(n int) string {
 	b, _ := json.Marshal(n)
 	return string(b)
 }
-
-// drain reads until r ends.
-func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }

@@ -56,7 +56,7 @@ func workersOf(dir string) []string { return processesNaming(dir) }
 
 // longSuite has enough rounds that a test can interrupt it in the middle.
 func longSuite(t *testing.T) string {
-	return suiteFile(t, "eager, fake-busy", "rounds: {min: 6, max: 6}")
+	return suiteFile(t, "eager, fake-busy", "rounds: {min: 6, max: 6, until: max}")
 }
 
 func TestKilledHarnessLeavesNoOrphanAndResumes(t *testing.T) {
@@ -162,7 +162,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(mount, "run")
-	suite := suiteFile(t, "eager, fake-ok", "rounds: {min: 40, max: 40}")
+	suite := suiteFile(t, "eager, fake-ok", "rounds: {min: 40, max: 40, until: max}")
 	out := dlbench(t, "run", "--suite", suite, "--out", dir)
 	if out.code != exitBadInput || !strings.Contains(out.stderr, "trials.jsonl") || !strings.Contains(out.stderr, "space") {
 		t.Fatalf("exit %d, want 2 naming the file and the full disk\n%s", out.code, out.stderr)
@@ -196,7 +196,7 @@ func TestOneFolderOneRun(t *testing.T) {
 	_ = s.cmd.Process.Signal(os.Interrupt)
 	_ = s.cmd.Wait()
 
-	changed := suiteFile(t, "eager, fake-busy", "rounds: {min: 7, max: 7}")
+	changed := suiteFile(t, "eager, fake-busy", "rounds: {min: 7, max: 7, until: max}")
 	third := dlbench(t, "run", "--suite", changed, "--out", dir, "--resume")
 	if third.code != exitBadInput || !strings.Contains(third.stderr, "rounds") {
 		t.Errorf("resume of another suite: exit %d, want 2 naming the field\n%s", third.code, third.stderr)

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
@@ -81,7 +80,8 @@ func TestLyingClocksAreNotRanked(t *testing.T) {
 	for _, fault := range []string{"half-time", "double-time", "never-sync"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			_, records, dir := planted(t, fault)
+			// Long enough that half of it is far beyond what the clocks may differ by.
+			_, records, dir := planted(t, fault, "cells: [{workload: MnistMlp, mode: infer, batch: 64, precision: f32, steps: {warmup-max: 50, blocks: 20, per-block: 50}}]")
 			found := false
 			for _, r := range records {
 				if r.Kind == results.KindTime && r.End == results.EndOK {
@@ -117,7 +117,7 @@ func TestHangIsATimeout(t *testing.T) {
 }
 
 func TestMemoryLimit(t *testing.T) {
-	_, records, _ := planted(t, "alloc-30GB", "limits: {trial: 20s, memory: 1GiB}")
+	_, records, _ := planted(t, "alloc-runaway", "limits: {trial: 20s, memory: 1GiB}")
 	r, ok := first(records, results.EndOOM)
 	if !ok {
 		t.Fatalf("ends: %s", ends(records))
@@ -180,5 +180,3 @@ func TestFloods(t *testing.T) {
 		}
 	})
 }
-
-var _ = harness.ErrInterrupted

@@ -137,12 +137,13 @@ func inBareLoop(b *testing.B, job backends.Job) int64 {
 
 func throughDlbench(b *testing.B, job backends.Job) (medianStep int64, harnessShare float64) {
 	b.Helper()
-	self, err := os.Executable()
+	self, err := exec.LookPath("dlbench")
 	if err != nil {
 		b.Fatal(err)
 	}
 	w, err := child.Start(b.Context(), child.Spec{
-		Argv: []string{self, "worker", "eager"}, Env: append(overheadEnv(), asProgram+"=1"), MemoryLimit: 4 << 30,
+		Supervisor: []string{self, child.SuperviseCommand},
+		Argv:       []string{self, "worker", "eager"}, Env: overheadEnv(), MemoryLimit: 4 << 30,
 	})
 	if err != nil {
 		b.Fatal(err)
