@@ -78,30 +78,44 @@ func TestTimelineSeesAGrandchildsPeak(t *testing.T) {
 	if got := tree(); !slices.Equal(got, []int{pid, kid}) {
 		t.Fatalf("tree %v, want %v", got, []int{pid, kid})
 	}
-	base, basePSS := must(t)(TreeRSS(tree())), must(t)(TreePSS(tree()))
+	base := must(t)(TreeRSS(tree()))
 	line := NewTimeline(tree, 0)
 	p.ask("hold 50")
 	p.ask("child hold 100")
 	p.ask("child free") // at once: shorter than the interval
 	time.Sleep(30 * time.Millisecond)
-	line.Mark("held")
 	p.ask("free")
 	time.Sleep(30 * time.Millisecond)
 	line.Stop()
-	trace := line.Stop()
-	peak := trace.Peak
+	line.Stop()
+	peak := line.Peak()
 	if peak.Absent != "" || !near(peak.Bytes-base, 150*mib) {
 		t.Errorf("the peak is %v above the start (%s)", Figure{Bytes: peak.Bytes - base}, peak.Absent)
 	}
-	if pss := trace.PeakPSS(); pss.Absent != "" || !near(pss.Bytes-basePSS, 50*mib) || len(trace.Borders) != 1 {
-		t.Errorf("borders %v", trace.Borders)
-	}
-	points := trace.Points
+	points := line.Points()
 	if len(points) < 4 || !slices.IsSortedFunc(points, func(a, b Point) int { return int(a.At - b.At) }) {
 		t.Errorf("points %v", points)
 	}
 	if last := points[len(points)-1]; !near(last.RSS-base, 0) {
 		t.Errorf("the last point is %d bytes above the start", last.RSS-base)
+	}
+}
+
+func TestSampleBeforeAReset(t *testing.T) {
+	t.Parallel()
+	p, pid := newPlayer(t)
+	base := must(t)(RSS(pid))
+	// An interval that never comes: only Sample can see the peak.
+	line := NewTimeline(func() []int { return []int{pid} }, time.Hour)
+	p.ask("hold 60")
+	p.ask("free")
+	line.Sample()
+	if err := ResetPeak(pid); err != nil {
+		t.Fatal(err)
+	}
+	line.Stop()
+	if got := line.Peak(); got.Absent != "" || !near(got.Bytes-base, 60*mib) {
+		t.Errorf("the peak is %v, the start was %v", got, Figure{Bytes: base})
 	}
 }
 
@@ -146,12 +160,8 @@ func TestGoneProcess(t *testing.T) {
 		t.Errorf("TreeRSS: %d, %v", b, err)
 	}
 	line := NewTimeline(func() []int { return []int{pid} }, time.Millisecond)
-	line.Mark("end")
-	trace := line.Stop()
-	if p := trace.PeakPSS(); p.Ptr() != nil {
-		t.Errorf("PSS of a process that ended: %v", p)
-	}
-	if p := trace.Peak; p.Absent == "" || p.Ptr() != nil {
+	line.Stop()
+	if p := line.Peak(); p.Absent == "" || p.Ptr() != nil {
 		t.Errorf("peak of a process that ended: %v", p)
 	}
 }

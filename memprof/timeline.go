@@ -12,36 +12,6 @@ type Point struct {
 	RSS int64         // bytes, shared pages counted once per process
 }
 
-// Border is the proportional size of a process tree at a named moment, which is
-// too slow to read to be sampled.
-type Border struct {
-	Name string
-	At   time.Duration
-	PSS  Figure
-}
-
-// Trace is what a Timeline saw.
-type Trace struct {
-	Start  time.Time // the zero of At
-	Points []Point   // in time order
-	// Peak is the largest resident size of the tree, in bytes; absent when no
-	// sample succeeded. It knows nothing of a process that lived for less than
-	// the interval.
-	Peak    Figure
-	Borders []Border // in time order
-}
-
-// PeakPSS is the largest PSS at a border.
-func (t Trace) PeakPSS() Figure {
-	peak := Figure{Absent: "no border was marked"}
-	for _, b := range t.Borders {
-		if peak.Absent != "" || b.PSS.Absent == "" && b.PSS.Bytes > peak.Bytes {
-			peak = b.PSS
-		}
-	}
-	return peak
-}
-
 // DefaultInterval is the sampling period of a Timeline.
 const DefaultInterval = 10 * time.Millisecond
 
@@ -58,27 +28,19 @@ type Timeline struct {
 	stop  chan struct{}
 	done  chan struct{}
 
-	mu      sync.Mutex
-	points  []Point
-	peak    int64
-	err     error
-	hwm     map[int]int64 // VmHWM of each process at the last sample
-	borders []Border
-}
+	sampling sync.Mutex    // one sample at a time
+	hwm      map[int]int64 // VmHWM of each process at the last sample
 
-// Watch begins to sample the tree of pid at DefaultInterval.
-func Watch(pid int) *Timeline {
-	return NewTimeline(func() []int {
-		pids, err := Tree(pid)
-		if err != nil {
-			return []int{pid} // its readings say why
-		}
-		return pids
-	}, 0)
+	mu     sync.Mutex
+	points []Point
+	peak   int64
+	err    error
 }
 
 // NewTimeline begins to sample the processes that pids returns, which is asked
 // before every sample, every interval (0: DefaultInterval), until Stop.
+//
+//	memprof.NewTimeline(func() []int { t, _ := memprof.Tree(pid); return t }, 0)
 func NewTimeline(pids func() []int, interval time.Duration) *Timeline {
 	if interval <= 0 {
 		interval = DefaultInterval
@@ -109,12 +71,19 @@ func (l *Timeline) run(interval time.Duration) {
 	}
 }
 
+// Sample takes a point now, besides those of the interval. Call it before
+// ResetPeak on a sampled process, which drops what the kernel kept of the peak
+// since the last sample.
+func (l *Timeline) Sample() { l.sample() }
+
 // sample takes one point and reports whether the points had to be thinned.
 //
 // A peak between two samples is not lost: the kernel keeps it as VmHWM. Where
 // one process's VmHWM rose since the last sample, the tree held at some time
 // about what it holds now with that process at its peak.
 func (l *Timeline) sample() (thinned bool) {
+	l.sampling.Lock()
+	defer l.sampling.Unlock()
 	pids := l.pids()
 	at := time.Since(l.start)
 	var total, excess int64
@@ -136,11 +105,11 @@ func (l *Timeline) sample() (thinned bool) {
 			seen[pid] = peak
 		}
 	}
+	l.hwm = seen
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hwm = seen
 	if !alive {
-		if len(l.points) == 0 {
+		if failed != nil {
 			l.err = failed
 		}
 		return false
@@ -167,18 +136,8 @@ func thin(points []Point) []Point {
 	return kept
 }
 
-// Mark reads the PSS of the tree now and keeps it under name.
-func (l *Timeline) Mark(name string) {
-	at := time.Since(l.start)
-	pss := Of(TreePSS(l.pids()))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.borders = append(l.borders, Border{Name: name, At: at, PSS: pss})
-}
-
-// Stop takes a last sample, ends the sampling and returns what was seen. It may
-// be called again.
-func (l *Timeline) Stop() Trace {
+// Stop takes a last sample and ends the sampling. It may be called again.
+func (l *Timeline) Stop() {
 	l.mu.Lock()
 	select {
 	case <-l.stop:
@@ -187,28 +146,29 @@ func (l *Timeline) Stop() Trace {
 	}
 	l.mu.Unlock()
 	<-l.done
-	l.mu.Lock()
-	borders := slices.Clone(l.borders)
-	l.mu.Unlock()
-	return Trace{Start: l.start, Points: l.Points(), Peak: l.Peak(), Borders: borders}
 }
 
-// Points returns what was sampled so far.
+// Points returns what was sampled so far, in time order.
 func (l *Timeline) Points() []Point {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.points)
 }
 
-// Peak returns the peak so far, as in Trace.
+// Start is when the timeline began: the zero of Point.At.
+func (l *Timeline) Start() time.Time { return l.start }
+
+// Peak is the largest resident size of the tree that was seen, in bytes; absent
+// when no sample succeeded. Of a process that lived for less than the interval
+// it knows nothing.
 func (l *Timeline) Peak() Figure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case len(l.points) > 0:
-		return Figure{Bytes: l.peak}
-	case l.err != nil:
-		return Figure{Absent: l.err.Error()}
+	if len(l.points) == 0 {
+		if l.err != nil {
+			return Figure{Absent: l.err.Error()}
+		}
+		return Figure{Absent: "there was no process to sample"}
 	}
-	return Figure{Absent: "no process to sample"}
+	return Figure{Bytes: l.peak}
 }

@@ -41,12 +41,7 @@ func Fingerprint(cpus []int) results.Host {
 	if m, err := mem.VirtualMemory(); err == nil {
 		h.MemBytes = int64(m.Total)
 	}
-	if system, role, err := host.Virtualization(); err == nil && role == "guest" {
-		h.Virtual = system
-	}
-	if h.Virtual == "" && hasHypervisorFlag() {
-		h.Virtual = "unknown hypervisor"
-	}
+	h.Virtual = virtual()
 	h.Governor = governor(os.DirFS("/"), cpus)
 	return h
 }
@@ -69,6 +64,24 @@ func kernelFlags(all []string) []string {
 	return kept
 }
 
+// virtual names the container and the virtual machine that this process is in;
+// empty when there is neither.
+func virtual() string {
+	system, role, err := host.Virtualization()
+	if err != nil || role != "guest" {
+		system = ""
+	}
+	switch {
+	case !hasHypervisorFlag():
+		return system
+	case system == "":
+		return "virtual machine"
+	case slices.Contains([]string{"docker", "lxc", "podman", "rkt", "systemd-nspawn", "openvz"}, system):
+		return system + " in a virtual machine"
+	}
+	return system
+}
+
 func hasHypervisorFlag() bool {
 	infos, err := cpu.Info()
 	return err == nil && len(infos) > 0 && slices.Contains(infos[0].Flags, "hypervisor")
@@ -78,11 +91,12 @@ func hasHypervisorFlag() bool {
 var (
 	speedNames = []string{
 		"GODEBUG", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GOAMD64", "GOEXPERIMENT", "LD_PRELOAD", "GLIBC_TUNABLES",
-		"PYTHONOPTIMIZE", "PYTHONMALLOC",
+		"PYTHONOPTIMIZE", "PYTHONMALLOC", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_DETERMINISTIC_OPS",
 	}
 	speedPrefixes = []string{
 		"OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_", "ONEDNN_", "DNNL_", "MALLOC_",
-		"TF_", "XLA_", "JAX_", "TORCH_", "TORCHINDUCTOR_", "PYTORCH_", "ATEN_", "ORT_",
+		// Not all of TF_, which is Terraform's prefix too.
+		"TF_XLA_", "TF_ENABLE_", "TF_DISABLE_", "TF_USE_", "TF_FORCE_", "TF_GPU_", "TF_CUDNN_", "XLA_", "JAX_", "TORCH_", "TORCHINDUCTOR_", "PYTORCH_", "ATEN_", "ORT_",
 		"CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_TF32_", "NCCL_", "HIP_", "ROCM_",
 	}
 )
