@@ -11,7 +11,8 @@ const ProgramSchema = 1
 
 const (
 	maxOps      = 10_000
-	maxElements = 1 << 40 // of one tensor or of a whole program: keeps int64 sums exact
+	maxElements = 1 << 40 // of any shape: keeps int64 products exact
+	maxTensor   = 1 << 30 // elements of one parameter, or of one example's activation: keeps FLOPs in int64
 )
 
 // Resolve turns the spec into the program that set asks for.
@@ -201,7 +202,12 @@ func (r *resolver) layer(l Layer, in value, suffix string) (value, error) {
 	}
 	op := Op{Op: l.Op, Name: l.Name, In: []int{in.id}, Shape: shape, Attr: attr}
 	if kind.params != nil {
-		r.params = append(r.params, kind.params(op, in.shape)...)
+		for _, q := range kind.params(op, in.shape) {
+			if n, ok := elements(q.Shape); !ok || n > maxTensor {
+				return value{}, l.errorf("parameter %s %v is too large: expected at most %d elements", q.Name, q.Shape, maxTensor)
+			}
+			r.params = append(r.params, q)
+		}
 	}
 	out, err := r.emit(l, op)
 	if err != nil || !(l.Op == OpLSTM && l.Last) {
@@ -214,8 +220,8 @@ func (r *resolver) emit(l Layer, op Op) (value, error) {
 	if len(r.ops) == maxOps {
 		return value{}, l.errorf("the model has more than %d ops", maxOps)
 	}
-	if _, ok := elements(op.Shape); !ok {
-		return value{}, l.errorf("output %v is too large: expected at most %d elements", op.Shape, int64(maxElements))
+	if n, ok := elements(op.Shape); !ok || n > maxTensor {
+		return value{}, l.errorf("output %v is too large: expected at most %d elements", op.Shape, maxTensor)
 	}
 	op.Shape = slices.Clone(op.Shape)
 	r.ops = append(r.ops, op)

@@ -236,7 +236,10 @@ func (r *reader) duration(v yamlValue) time.Duration {
 	if r.err != nil || v.missing() {
 		return 0
 	}
-	s := v.text()
+	s, ok := v.plain()
+	if !ok {
+		s = v.text()
+	}
 	d, err := time.ParseDuration(s)
 	if r.err == nil && (err != nil || d < time.Millisecond || d > 30*24*time.Hour) {
 		v.fail("%s: expected a duration such as 30s or 15m", quote(s))
