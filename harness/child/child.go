@@ -18,7 +18,6 @@
 package child
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +26,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,39 +69,6 @@ const startGrace = 30 * time.Second
 // How long the harness waits for the supervisor to clear the tree before it
 // does so itself. A process in uninterruptible sleep outlasts both.
 const killGrace = 1500 * time.Millisecond
-
-// Exit is how a worker ended.
-type Exit struct {
-	Code   int    // exit code; -1 when a signal ended it
-	Signal string // for example "SIGKILL"; empty when it exited by itself
-	// OOM says that memory ended the worker: it went over Spec.MemoryLimit, the
-	// kernel killed it for memory, or it failed and said so on stderr.
-	OOM    bool
-	Reason string // one line on OOM, or on a lost supervisor
-	// Peak is the largest resident size of the tree that the memory guard saw,
-	// in bytes, 0 without a limit. It is sampled: for figures use memprof.
-	Peak   int64
-	Killed bool          // Kill ended it, or the context did
-	CPU    time.Duration // user and system time of the whole tree
-	Stderr string        // the last Spec.StderrCap bytes
-	// StderrTotal counts all bytes that were written to stderr.
-	StderrTotal int64
-	Left        []int // processes that could not be killed (uninterruptible sleep)
-}
-
-// OK says that the worker exited with code 0 by itself.
-func (e Exit) OK() bool { return e.Code == 0 && e.Signal == "" && !e.OOM }
-
-// String says how the worker ended, in a few words.
-func (e Exit) String() string {
-	switch {
-	case e.OOM:
-		return "out of memory: " + e.Reason
-	case e.Signal != "":
-		return "killed by " + e.Signal
-	}
-	return "exit code " + strconv.Itoa(e.Code)
-}
 
 // Child is a started worker. All methods may be called from any goroutine.
 type Child struct {
@@ -394,30 +359,4 @@ func newOrder(s Spec) (order, error) {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
-}
-
-// complaints are what runtimes write before they give up for lack of memory.
-var complaints = [][]byte{
-	[]byte("fatal error: runtime: out of memory"),
-	[]byte("cannot allocate memory"),
-	[]byte("Cannot allocate memory"),
-	[]byte("MemoryError"),
-	[]byte("std::bad_alloc"),
-	[]byte("OutOfMemoryError"),
-	[]byte("CUDA out of memory"),
-	[]byte("DefaultCPUAllocator: can't allocate memory"),
-	[]byte("OOM when allocating"),
-	[]byte("RESOURCE_EXHAUSTED"),
-}
-
-// memoryComplaint returns the line of stderr that says memory ran out.
-func memoryComplaint(stderr string) string {
-	for line := range bytes.Lines([]byte(stderr)) {
-		for _, c := range complaints {
-			if bytes.Contains(line, c) {
-				return string(bytes.TrimSpace(line[:min(len(line), 300)]))
-			}
-		}
-	}
-	return ""
 }
