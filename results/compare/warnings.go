@@ -16,6 +16,9 @@ const (
 	waitingShare = 0.10 // some task waited for a CPU
 	othersShare  = 0.10 // of one CPU
 	canaryOver   = 1.25 // over the median of the run
+	// A worker's clock is held to the harness's own within 5 ms. Of a shorter
+	// segment that leaves more than a fifth unconfirmed.
+	shortNS = 25_000_000
 )
 
 // warnings are the doubts about the valid trials of a cell. They flag trials;
@@ -27,13 +30,16 @@ func warnings(trials []results.Record, usualCanary float64) []string {
 			list = append(list, fmt.Sprintf("%d of %d trials %s", n, len(trials), text))
 		}
 	}
-	notSteady, over, most := 0, 0, 0.0
+	notSteady, over, short, most := 0, 0, 0, 0.0
 	var threads int
 	disturbed := 0
 	var causes []string
 	for _, r := range trials {
 		if r.Steady != nil && !r.Steady.Reached {
 			notSteady++
+		}
+		if u := r.Usage; u != nil && u.WallNS > 0 && u.WallNS < shortNS {
+			short++
 		}
 		if u := r.Usage; u != nil && u.WallNS > 0 && r.Cell.Threads > 0 {
 			used := float64(u.CPUNS) / float64(u.WallNS)
@@ -53,6 +59,7 @@ func warnings(trials []results.Record, usualCanary float64) []string {
 	}
 	add(notSteady, "not steady after the longest warm-up")
 	add(over, fmt.Sprintf("used more CPU than granted (up to %.2f CPUs, granted %d)", most, threads))
+	add(short, fmt.Sprintf("measured for less than %d ms, too short for the harness's clock to confirm", shortNS/1_000_000))
 	slices.Sort(causes)
 	add(disturbed, "disturbed ("+strings.Join(causes, ", ")+")")
 	return list
