@@ -23,33 +23,50 @@ func (t *trial) prove(grads, dropout bool) error {
 		return err
 	}
 	if t.cell.Golden == nil {
-		t.rec.Check = &results.Check{Status: "unproven", Reason: "there is no oracle result for this program", Losses: digest.Losses}
+		t.rec.Check = &results.Check{Status: workloads.StatusUnproven, Reason: "there is no oracle result for this program", Losses: digest.Losses}
 		return nil
 	}
 	var j workloads.Judgement
 	if dropout {
-		for step, loss := range digest.Losses {
-			if j = workloads.JudgeLoss(*t.cell.Golden, step, loss, t.cell.Settings.Precision, true); j.Status == "wrong" {
-				break
-			}
-		}
+		j = judgeDropout(*t.cell.Golden, digest.Losses, t.cell.Settings.Precision)
 	} else {
 		j = workloads.Judge(*t.cell.Golden, digest, t.cell.Settings.Precision)
 	}
 	c := checkOf(j)
 	c.Losses = finite(digest.Losses)
-	if c.Status == "wrong" {
+	if c.Status == workloads.StatusWrong {
 		return wrongError{c}
 	}
 	t.rec.Check = &c
 	return nil
 }
 
+// judgeDropout holds the losses of a build that draws random masks to the band
+// that the oracle spans. Losses that follow the trajectory at rate 0 instead are
+// no coincidence: nothing was dropped, and the work of dropping was not done.
+func judgeDropout(g workloads.Golden, losses []float64, p workloads.Precision) workloads.Judgement {
+	plain := len(losses) > 0
+	var worst workloads.Judgement
+	for step, loss := range losses {
+		j := workloads.JudgeLoss(g, step, loss, p, true)
+		if j.Status != workloads.StatusOK {
+			return j
+		}
+		plain = plain && workloads.JudgeLoss(g, step, loss, p, false).Status == workloads.StatusOK
+		worst = j
+	}
+	if plain {
+		worst.Status = workloads.StatusWrong
+		worst.Reason = fmt.Sprintf("dropout not applied: the losses of all %d checked steps are those of rate 0", len(losses))
+	}
+	return worst
+}
+
 // proveLast holds the loss of the last measured step to the oracle's
 // trajectory, so that no timed step goes unproven.
 func (t *trial) proveLast(loss float64) {
 	if t.cell.Golden == nil {
-		t.rec.FinalCheck = &results.Check{Status: "unproven", Reason: "there is no oracle result for this program"}
+		t.rec.FinalCheck = &results.Check{Status: workloads.StatusUnproven, Reason: "there is no oracle result for this program"}
 		return
 	}
 	step := t.cell.Steps.Measured() - 1
@@ -58,7 +75,7 @@ func (t *trial) proveLast(loss float64) {
 	}
 	c := checkOf(workloads.JudgeLoss(*t.cell.Golden, step, loss, t.cell.Settings.Precision, t.hasDropout()))
 	t.rec.FinalCheck = &c
-	if c.Status == "wrong" {
+	if c.Status == workloads.StatusWrong {
 		t.end(results.EndWrong, fmt.Sprintf("after measured step %d: %s", t.cell.Steps.Measured(), c.Reason))
 	}
 }

@@ -168,7 +168,7 @@ func (t *trial) build(purpose backends.Purpose) error {
 	}
 	t.rec.Worker.DTypes, t.rec.Worker.Params, t.rec.Worker.Segments = reply.DTypes, reply.Params, reply.Segments
 	if err := reply.Against(job); err != nil {
-		return wrongError{results.Check{Status: "wrong", Worst: "build", Reason: err.Error()}}
+		return wrongError{results.Check{Status: workloads.StatusWrong, Worst: "build", Reason: err.Error()}}
 	}
 	return nil
 }
