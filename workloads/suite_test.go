@@ -1,0 +1,102 @@
+package workloads
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestShippedSuites(t *testing.T) {
+	var names []string
+	for _, s := range ShippedSuites() {
+		names = append(names, s.Name)
+		cells, err := s.Expand()
+		if err != nil || len(cells) == 0 {
+			t.Errorf("%s: %d cells: %v", s.Name, len(cells), err)
+		}
+		if s.Title["en"] == "" || s.Title["zh"] == "" || s.Notes["en"] == "" || s.Notes["zh"] == "" {
+			t.Errorf("%s: title and notes in en and zh expected", s.Name)
+		}
+		if s.Rounds.Min < 7 {
+			t.Errorf("%s: %d rounds decide nothing", s.Name, s.Rounds.Min)
+		}
+		for _, c := range cells {
+			if n := c.Spec.Steps.Check + c.Spec.Steps.Measured(); n > 100 {
+				t.Errorf("%s: %s: %d steps for the oracle to compute", s.Name, c.Spec.Workload, n)
+			}
+		}
+	}
+	if !slices.Contains(names, "quick") || !slices.Contains(names, "smoke") {
+		t.Errorf("suites %v", names)
+	}
+	if _, ok := FindSuite("none"); ok {
+		t.Error("an unknown suite was found")
+	}
+}
+
+const suiteText = `suite: sample
+backends: [a, b]
+cells:
+  - {workload: [TinyMlp, TinyLstm], mode: [train, infer], batch: [2, 4]}
+  - {workload: TinyMlp, mode: train, batch: 8, threads: 2, steps: {blocks: 9}}
+common: {threads: 1, accumulate: 1}
+rounds: {min: 7, max: 9, until: decided}
+limits: {trial: 1m30s, memory: 512MiB}
+compare: {baseline: b, metric: {train: step-time, infer: p50}, min-effect: 0.1, alpha: 0.01}
+`
+
+func TestExpand(t *testing.T) {
+	s, err := parseSuite("sample.yaml", []byte(suiteText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := s.Expand()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cells) != 2*2*2+1 {
+		t.Fatalf("%d cells", len(cells))
+	}
+	first, last := cells[0], cells[8]
+	want := DefaultSettings()
+	want.Batch = 2
+	if first.Settings != want || first.Spec.Workload != "TinyMlp" {
+		t.Errorf("first %+v", first.Settings)
+	}
+	own, _ := Find("TinyMlp")
+	if last.Settings.Threads != 2 || last.Settings.Batch != 8 || last.Spec.Steps.Blocks != 9 || last.Spec.Steps.PerBlock != own.Steps.PerBlock {
+		t.Errorf("last %+v %+v", last.Settings, last.Spec.Steps)
+	}
+	if s.Limits != (Limits{Trial: 90 * time.Second, Memory: 512 << 20}) {
+		t.Errorf("limits %+v", s.Limits)
+	}
+	if s.Compare.Baseline != "b" || s.Compare.Metric[Infer] != "p50" || s.Rounds != (Rounds{7, 9, UntilDecided}) {
+		t.Errorf("%+v %+v", s.Compare, s.Rounds)
+	}
+}
+
+func TestExpandPrefersOwnWorkloads(t *testing.T) {
+	s, err := parseSuite("sample.yaml", []byte(suiteText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, _ := Find("TinyMlp")
+	mine.Data.Seed = 99
+	cells, err := s.Expand(mine)
+	if err != nil || cells[0].Spec.Data.Seed != 99 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestParseBytes(t *testing.T) {
+	for text, want := range map[string]int64{"1B": 1, "3KiB": 3072, "512 MiB": 512 << 20, "4GiB": 4 << 30, "2TiB": 2 << 40} {
+		if got, err := ParseBytes(text); got != want || err != nil {
+			t.Errorf("%s: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "4", "4GB", "GiB", "-1GiB", "1e3B", "0B", "99999999TiB", "9223372036854775807GiB"} {
+		if n, err := ParseBytes(text); err == nil {
+			t.Errorf("%q: %d", text, n)
+		}
+	}
+}
