@@ -64,7 +64,7 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 		return nil, err
 	}
 	if p.Mode == workloads.Train {
-		e.opt = newOptimizer[T](p.Optimizer, len(e.weights), dialect, h.faults)
+		e.opt = newOptimizer[T](p.Optimizer, len(e.weights), dialect, h.faults, o.Noise.factors())
 		e.grads = make([]T, len(e.weights))
 		at := 0
 		for _, v := range e.trainable {

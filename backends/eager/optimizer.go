@@ -20,10 +20,14 @@ type optimizer[T kernel.Float] struct {
 	m, v     []T // SGD: m is the velocity; Adam: first and second moment
 	t        int // updates made
 	dampened bool
+	round    func(float64) float64 // what an arithmetic makes of a factor
 }
 
-func newOptimizer[T kernel.Float](op workloads.Op, n int, dialect string, f faults) *optimizer[T] {
-	o := &optimizer[T]{op: op, dialect: dialect, m: make([]T, n), dampened: f.dampening}
+func newOptimizer[T kernel.Float](op workloads.Op, n int, dialect string, f faults, round func(float64) float64) *optimizer[T] {
+	for _, x := range []*float64{&op.Attr.Rate, &op.Attr.Momentum, &op.Attr.Beta1, &op.Attr.Beta2, &op.Attr.Epsilon} {
+		*x = round(*x)
+	}
+	o := &optimizer[T]{op: op, dialect: dialect, m: make([]T, n), dampened: f.dampening, round: round}
 	if op.Op == workloads.OptAdam {
 		o.v = make([]T, n)
 	}
@@ -62,7 +66,8 @@ func (o *optimizer[T]) step(t *Tape[T], params, grads []T) {
 		return
 	}
 	s := kernel.AdamStep{Beta1: a.Beta1, Beta2: a.Beta2, Rate: a.Rate, Root: 1, Epsilon: a.Epsilon}
-	c1, c2 := 1-math.Pow(a.Beta1, float64(o.t)), math.Sqrt(1-math.Pow(a.Beta2, float64(o.t)))
+	c1 := 1 - o.round(math.Pow(a.Beta1, float64(o.t)))
+	c2 := math.Sqrt(1 - o.round(math.Pow(a.Beta2, float64(o.t))))
 	switch o.dialect {
 	case epsilonCorrected:
 		s.Rate, s.Root = a.Rate/c1, 1/c2

@@ -22,9 +22,25 @@ type Options struct {
 // of an op, and every parameter after each update by 1+Size*x with x uniform in
 // [-1,1]: what storage with a relative spacing of Size does at worst, at random
 // instead of by rounding. Zeros stay zero. Size 0 is no noise.
+//
+// Factors does the same to the optimizer's attributes, once, and to the powers
+// of beta1 and beta2 at each step.
 type Noise struct {
-	Size float64
-	Seed uint64
+	Size    float64
+	Factors float64
+	Seed    uint64
+}
+
+// factors returns a function that disturbs one factor of the optimizer.
+func (n Noise) factors() func(float64) float64 {
+	if n.Factors == 0 {
+		return func(x float64) float64 { return x }
+	}
+	state := mix(^n.Seed)
+	return func(x float64) float64 {
+		state += 0x9E3779B97F4A7C15
+		return x + x*n.Factors*math.Exp2(-62)*float64(int64(mix(state))>>1)
+	}
 }
 
 // NewWith returns a backend that follows o.
@@ -44,7 +60,7 @@ func (o Options) epsilon() (string, error) {
 	return "", fmt.Errorf("dialect %q: expected adam-epsilon=%s or adam-epsilon=%s", o.Dialect, epsilonCorrected, epsilonUncorrected)
 }
 
-// noise returns the function that disturbs a slice in place, nil without noise.
+// noiseOf returns the function that disturbs a slice in place, nil without noise.
 func noiseOf[T kernel.Float](n Noise) func([]T) {
 	if n.Size == 0 {
 		return nil

@@ -32,6 +32,9 @@ var arithmetics = []arithmetic{
 //     large, and not scaled up afterwards, because the response is not linear: it
 //     must find the ReLU that is nearly 0, the maximum that is nearly tied and the
 //     gradient whose sign Adam will follow, as one of many frameworks will.
+//   - The factors of the optimizer are disturbed too, by the two roundings that
+//     they can suffer and no more: 1-beta2 has only 3 digits in common with beta2, so
+//     a framework that computes 1-beta2^t in float32 is right to a part in 10^4.
 //   - The ceiling is margin times the largest response, and never under least
 //     units of roundoff; of a loss, those are units of 1 or of the loss, whichever
 //     is larger: it is the difference of a logarithm and a logit, so a small
@@ -64,7 +67,7 @@ func (o *run) flops() float64 { return float64(o.program.Work.ModelFLOPs) * floa
 func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) (workloads.Budget, error) {
 	b := workloads.Budget{Losses: make([]float64, len(exact.Losses)), Tensors: map[string]float64{}, Floor: a.floor}
 	for k := range o.experiments() {
-		got, err := o.digest(ctx, eager.Noise{Size: amplifier * a.unit, Seed: uint64(k)})
+		got, err := o.digest(ctx, eager.Noise{Size: amplifier * a.unit, Factors: 2 * a.unit, Seed: uint64(k)})
 		if err != nil {
 			return b, err
 		}
@@ -80,10 +83,11 @@ func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) 
 	var most float64
 	for i, e := range b.Losses {
 		most = max(most, e)
-		b.Losses[i] = roundUp(margin * max(most, least*a.unit/margin))
+		size := math.Abs(exact.Losses[i])
+		b.Losses[i] = roundUp(max(margin*most, least*a.unit*max(size, 1)/max(size, 1e-3)))
 	}
 	for name, e := range b.Tensors {
-		b.Tensors[name] = roundUp(margin * max(e, least*a.unit/margin))
+		b.Tensors[name] = roundUp(max(margin*e, least*a.unit))
 	}
 	return b, nil
 }
