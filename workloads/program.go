@@ -126,8 +126,8 @@ type Segment struct {
 type Work struct {
 	Examples        int64 `json:"examples"`
 	ModelFLOPs      int64 `json:"model_flops"`      // 2 x multiply-adds of dense, conv2d, lstm, attention; x 3 in training; recomputation excluded
-	ParamBytes      int64 `json:"param_bytes"`      // trainable parameters, 4 bytes each (8 in f64)
-	ActivationBytes int64 `json:"activation_bytes"` // outputs of all ops for one batch, same width
+	ParamBytes      int64 `json:"param_bytes"`      // trainable parameters: 4 bytes each, 8 in f64, 2 in bf16 and f16, 1 in int8
+	ActivationBytes int64 `json:"activation_bytes"` // outputs of all ops for one batch: same width, but 2 bytes in mixed precision
 }
 
 // Program is a workload resolved with settings.
@@ -158,7 +158,7 @@ type Input struct {
 // Data names the recipe of the batches. Batches are numbered; step s of a
 // training run uses batch s mod Batches.
 type Data struct {
-	Generator string `json:"generator"`
+	Generator string `json:"generator"` // a synthetic one, or "files:" and the digest of a user's data set (WithDataset)
 	Classes   int    `json:"classes"`
 	Batches   int    `json:"batches"`
 	Seed      uint64 `json:"seed"`
