@@ -128,12 +128,11 @@ func rateChart(groups []*group) chart {
 				}
 			}
 			style := opts.ItemStyle{Color: cl.Backend.Var()}
-			symbol := "circle"
-			if cl.Backend.Hollow {
-				symbol = "emptyCircle"
+			if cl.Backend.Hollow { // echarts fills its own hollow circle with white, also in the dark
+				style = opts.ItemStyle{Color: "--bg", BorderColor: cl.Backend.Var(), BorderWidth: 2}
 			}
 			c.AddSeries(cl.Backend.Label, data,
-				charts.WithScatterChartOpts(opts.ScatterChart{XAxisIndex: i, YAxisIndex: i, Symbol: symbol, SymbolSize: 7}),
+				charts.WithScatterChartOpts(opts.ScatterChart{XAxisIndex: i, YAxisIndex: i, Symbol: "circle", SymbolSize: 7}),
 				charts.WithItemStyleOpts(style))
 		}
 	}

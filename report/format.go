@@ -134,7 +134,8 @@ func scientific(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return none
 	}
-	return strconv.FormatFloat(v, 'e', 1, 64)
+	s := strconv.FormatFloat(v, 'e', 1, 64)
+	return strings.NewReplacer("e-0", "e-", "e+0", "e+").Replace(s)
 }
 
 // percent formats a share in the style of each language: 5 % and 5%.

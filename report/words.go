@@ -116,7 +116,7 @@ func endBadge(end string) badge {
 	case results.EndInterrupted:
 		return badge{"i-q", "b-open", text{"interrupted", "被中断"}}
 	}
-	return badge{"i-q", "b-open", same(line(end))}
+	return badge{"i-q", "b-open", foreign(end)}
 }
 
 // checkBadge words a judgement against the oracle.
@@ -129,8 +129,11 @@ func checkBadge(status string) badge {
 	case "unproven":
 		return badge{"i-q", "b-open", text{"unproven", "未证明"}}
 	}
-	return badge{"i-q", "b-open", same(line(status))}
+	return badge{"i-q", "b-open", foreign(status)}
 }
+
+// foreign is a word that this version does not know, cut to the size of one.
+func foreign(s string) text { return same(clean(line(s), 24)) }
 
 // phaseWord names a phase of a trial.
 func phaseWord(p string) text {
@@ -148,7 +151,7 @@ func phaseWord(p string) text {
 	case "measure":
 		return text{"measured steps", "测量步"}
 	}
-	return same(line(p))
+	return foreign(p)
 }
 
 // kindWord names a kind of trial.
@@ -161,7 +164,7 @@ func kindWord(k string) text {
 	case results.KindMemory:
 		return text{"memory", "内存"}
 	}
-	return same(line(k))
+	return foreign(k)
 }
 
 // modeWord names a mode.
@@ -172,5 +175,5 @@ func modeWord(m string) text {
 	case "infer":
 		return text{"inference", "推理"}
 	}
-	return same(line(m))
+	return foreign(m)
 }

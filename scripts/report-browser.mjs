@@ -135,6 +135,12 @@ try {
   expect(await raw.evaluate('!document.getElementById("c1")||document.getElementById("raw").open'), 'a link to a trial does not open the table of trials');
   expect(await raw.evaluate('[...document.querySelectorAll("a[href^=\\"#\\"]")].every(function(a){return document.getElementById(a.hash.slice(1))})'), 'a link on the page leads nowhere');
   await raw.close();
+  // A4 landscape less 12 mm on each side is 1032 px wide.
+  const paper = await open({ width: 1032, media: 'print', dark: true });
+  expect(await paper.evaluate('getComputedStyle(document.body).backgroundColor') === 'rgb(255, 255, 255)', 'print: the page is not on white');
+  expect((await paper.evaluate('document.documentElement.scrollWidth')) <= 1032, 'print: the page is wider than the paper');
+  await paper.pictureWhole('print.png');
+  await paper.close();
   const print = await open();
   const { data } = await print.tab('Page.printToPDF', { landscape: true, paperWidth: 8.27, paperHeight: 11.69, preferCSSPageSize: true, printBackground: true });
   writeFileSync(join(out, 'print-a4.pdf'), Buffer.from(data, 'base64'));
