@@ -195,6 +195,12 @@ func memoryChart(groups []*group) chart {
 					continue
 				}
 				line := r.Memory.Timeline
+				for len(line) > 0 && line[len(line)-1].RSS == 0 { // the process has gone
+					line = line[:len(line)-1]
+				}
+				if len(line) == 0 {
+					continue
+				}
 				stride := (len(line) + timelinePoints - 1) / timelinePoints
 				for k := 0; k < len(line); k += stride {
 					// The largest of the points that one stands for: a peak must not vanish.

@@ -76,6 +76,8 @@ func bound(v *float64, open string) string {
 // duration formats nanoseconds with the unit that suits them.
 func duration(ns float64) string {
 	switch a := math.Abs(ns); {
+	case a == 0:
+		return "0"
 	case a < 1e3:
 		return sig(ns) + nbsp + "ns"
 	case a < 1e6:

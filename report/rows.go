@@ -1,7 +1,9 @@
 package report
 
 import (
+	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -154,18 +156,43 @@ func settings(c results.Cell) string {
 // plain replaces the spaces that only a page can use.
 func plain(s string) string { return strings.NewReplacer(nbsp, " ", "\u202f", " ").Replace(s) }
 
-// doubts are the reasons and warnings below a table, one line each.
+// counted is how compare begins a warning about trials; the rest of it, less
+// what stands in brackets, is the same for all cells.
+var (
+	counted   = regexp.MustCompile(`^\d+ of \d+ (trials )?`)
+	bracketed = regexp.MustCompile(` \([^()]*\)`)
+)
+
+// doubts are the reasons and warnings below a table, one line each: why cells
+// have no rank, then what is warned of and in which cells, then what concerns
+// the run.
 func (v *view) doubts(rows []row) []string {
-	var out []string
+	var out, kinds []string
+	where := map[string][]string{}
 	for _, r := range rows {
-		name := settings(r.cell.Cell) + ", " + r.cell.Backend.Label + ": "
+		name := settings(r.cell.Cell) + " " + r.cell.Backend.Label
 		if r.Reason != "" {
-			out = append(out, plain(name+r.badge.Word.EN+": "+line(r.Reason)))
+			out = append(out, plain(name+": "+r.badge.Word.EN+": "+line(r.Reason)))
 		}
 		for _, w := range r.Warnings {
-			if w != r.Reason {
-				out = append(out, plain(name+line(w)))
+			kind := bracketed.ReplaceAllString(counted.ReplaceAllString(line(w), "trials "), "")
+			if where[kind] == nil {
+				kinds = append(kinds, kind)
 			}
+			if !slices.Contains(where[kind], name) {
+				where[kind] = append(where[kind], name)
+			}
+		}
+	}
+	for _, kind := range kinds {
+		cells := where[kind]
+		switch n := len(cells); {
+		case n == len(rows):
+			out = append(out, plain(kind+": in all cells"))
+		case n > namedCells:
+			out = append(out, plain(fmt.Sprintf("%s: in %d of %d cells", kind, n, len(rows))))
+		default:
+			out = append(out, plain(kind+": "+strings.Join(cells, "; ")))
 		}
 	}
 	for _, w := range slices.Concat(v.run.Warnings, v.analysis.Warnings) {
@@ -178,3 +205,6 @@ func (v *view) doubts(rows []row) []string {
 		return dup
 	})
 }
+
+// namedCells is how many cells a warning names.
+const namedCells = 3

@@ -25,10 +25,10 @@ type throughputPanel struct {
 	Doubts        []doubt
 }
 
-// doubt is a warning about a figure of the panel.
+// doubt is a warning about figures of the panel, with the backends it concerns.
 type doubt struct {
-	Backend identity
-	Text    string
+	Text     string
+	Backends []identity
 }
 
 type throughputRow struct {
@@ -154,7 +154,15 @@ func (c *cell) baseWhy() text {
 // doubt notes what compare warns of about a cell.
 func (p *throughputPanel) doubt(c *cell) {
 	for _, w := range c.warnings() {
-		p.Doubts = append(p.Doubts, doubt{c.Backend, line(w)})
+		w = line(w)
+		i := slices.IndexFunc(p.Doubts, func(d doubt) bool { return d.Text == w })
+		if i < 0 {
+			i = len(p.Doubts)
+			p.Doubts = append(p.Doubts, doubt{Text: w})
+		}
+		if bs := p.Doubts[i].Backends; len(bs) == 0 || bs[len(bs)-1] != c.Backend {
+			p.Doubts[i].Backends = append(bs, c.Backend)
+		}
 	}
 }
 

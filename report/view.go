@@ -75,7 +75,7 @@ func newView(run results.Run, a compare.Analysis) *view {
 		key.Backend = ""
 		g := groups[key]
 		if g == nil {
-			g = &group{ID: fmt.Sprintf("g%d", len(v.groups)+1), Key: key, Title: v.title(key.Workload), Detail: detail(key)}
+			g = &group{ID: fmt.Sprintf("g%d", len(v.groups)+1), Key: key, Title: v.title(key.Workload), Detail: v.detail(key)}
 			groups[key] = g
 			v.groups = append(v.groups, g)
 		}
@@ -150,9 +150,14 @@ func (v *view) title(workload string) text {
 	return text{en, cmp.Or(line(w.Title["zh"]), en)}
 }
 
-// detail is a group's name and settings in words; what is plain is left out.
-func detail(c results.Cell) text {
-	parts := []text{same(line(c.Workload)), modeWord(c.Mode), textf("batch %d", "批量 %d", c.Batch), same(line(c.Precision))}
+// detail is a group's name and settings in words; what is plain is left out, and
+// the name too where it stands in for the title.
+func (v *view) detail(c results.Cell) text {
+	var parts []text
+	if name := line(c.Workload); v.title(c.Workload).EN != name {
+		parts = append(parts, same(name))
+	}
+	parts = append(parts, modeWord(c.Mode), textf("batch %d", "批量 %d", c.Batch), same(line(c.Precision)))
 	if c.Device != "" && c.Device != "cpu" {
 		parts = append(parts, same(line(c.Device)))
 	}
@@ -289,8 +294,11 @@ func hostLine(h results.Host) text {
 	if h.MemBytes > 0 {
 		parts = append(parts, same(bytesize(float64(h.MemBytes))))
 	}
-	if h.Virtual != "" {
-		parts = append(parts, textf("%s guest", "%s 虚拟机", strings.ToUpper(line(h.Virtual))))
+	switch virtual := line(h.Virtual); {
+	case strings.Contains(virtual, " "): // a sentence, such as "docker in a virtual machine"
+		parts = append(parts, same(virtual))
+	case virtual != "":
+		parts = append(parts, textf("%s guest", "%s 虚拟机", strings.ToUpper(virtual)))
 	}
 	switch len(h.GPUs) {
 	case 0:
