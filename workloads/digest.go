@@ -33,7 +33,7 @@ type Golden struct {
 type Budget struct {
 	Losses  []float64          `json:"losses"`  // ceiling of the error of step i
 	Tensors map[string]float64 `json:"tensors"` // ceiling per tensor
-	Floor   float64            `json:"floor"`   // the worst error over all checked quantities must reach this, else the precision was not applied
+	Floor   float64            `json:"floor"`   // the worst error over all checked quantities but gradients must reach this, else the precision was not applied
 }
 
 // Band is the range in which a loss under random dropout masks lies, with

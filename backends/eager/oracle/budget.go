@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/dlbench/dlbench/backends/eager"
 	"github.com/dlbench/dlbench/workloads"
@@ -13,15 +14,32 @@ import (
 type arithmetic struct {
 	precision workloads.Precision
 	unit      float64 // unit roundoff
-	floor     float64 // see Budget.Floor
+	floor     float64 // least Budget.Floor; 0 is none
 }
 
-// arithmetics lists the precisions with budgets. The floor of f32 lies far
-// above what float64 leaves of the same comparison (1e-16 to 1e-12) and far
-// below what float32 leaves in the worst of all quantities (1e-8 and more).
+// arithmetics lists the precisions with budgets, the finest first.
 var arithmetics = []arithmetic{
 	{workloads.F64, 0x1p-53, 0},
 	{workloads.F32, 0x1p-24, 0x1p-36},
+}
+
+// floorOver raises the floor of a precision above what the next finer one may
+// leave in its worst quantity. That is 1e-14 in most programs, far under the floor
+// of f32, but a bias in front of a batch normalisation has the gradient 0, which
+// Adam turns into a step of random sign: there float64 leaves 1e-11, and float32 1e-3.
+func floorOver(finer workloads.Budget, floor float64) float64 {
+	if floor == 0 {
+		return 0
+	}
+	for _, e := range finer.Losses[:CheckSteps] {
+		floor = max(floor, e)
+	}
+	for name, e := range finer.Tensors {
+		if !strings.HasPrefix(name, "grad/") {
+			floor = max(floor, e)
+		}
+	}
+	return floor
 }
 
 // A ceiling is made by experiment, since condition differs by orders of
@@ -65,7 +83,7 @@ func (o *run) flops() float64 { return float64(o.program.Work.ModelFLOPs) * floa
 
 // budget returns the ceilings of a precision around the exact digest.
 func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) (workloads.Budget, error) {
-	b := workloads.Budget{Losses: make([]float64, len(exact.Losses)), Tensors: map[string]float64{}, Floor: a.floor}
+	b := workloads.Budget{Losses: make([]float64, len(exact.Losses)), Tensors: map[string]float64{}}
 	for k := range o.experiments() {
 		got, err := o.digest(ctx, eager.Noise{Size: amplifier * a.unit, Factors: 2 * a.unit, Seed: uint64(k)})
 		if err != nil {

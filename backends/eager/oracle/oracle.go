@@ -47,10 +47,14 @@ func Compute(ctx context.Context, p workloads.Program, weights, batches, dialect
 		Tensors: exact.Tensors,
 		Budgets: map[workloads.Precision]workloads.Budget{},
 	}
+	var finer workloads.Budget
 	for _, a := range arithmetics {
-		if g.Budgets[a.precision], err = o.budget(ctx, exact, a); err != nil {
+		b, err := o.budget(ctx, exact, a)
+		if err != nil {
 			return workloads.Golden{}, fmt.Errorf("oracle of %s, budget of %s: %w", p.Name, a.precision, err)
 		}
+		b.Floor = floorOver(finer, a.floor)
+		g.Budgets[a.precision], finer = b, b
 	}
 	if g.Dropout {
 		if g.LossBand, err = o.band(ctx); err != nil {
