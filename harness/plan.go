@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/results"
@@ -41,6 +42,11 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 	}
 	if err := sel.check(suite, lines); err != nil {
 		return Plan{}, err
+	}
+	for mode, name := range suite.Compare.Metric {
+		if _, ok := results.LookupMetric(name); !ok {
+			return Plan{}, fmt.Errorf("suite %s: compare.metric.%s: unknown metric %q: expected one of %s", suite.Name, mode, name, metricNames())
+		}
 	}
 	for _, line := range lines {
 		if !kept(sel.Workloads, line.Spec.Workload) {
@@ -132,6 +138,14 @@ func (sel Selection) check(suite workloads.Suite, lines []workloads.Planned) err
 		}
 	}
 	return nil
+}
+
+func metricNames() string {
+	var names []string
+	for _, m := range results.Metrics {
+		names = append(names, m.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func kept(list []string, name string) bool { return len(list) == 0 || slices.Contains(list, name) }

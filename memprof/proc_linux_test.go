@@ -78,7 +78,7 @@ func TestTimelineSeesAGrandchildsPeak(t *testing.T) {
 	if got := tree(); !slices.Equal(got, []int{pid, kid}) {
 		t.Fatalf("tree %v, want %v", got, []int{pid, kid})
 	}
-	base := must(t)(TreeRSS(tree()))
+	base, basePSS := must(t)(TreeRSS(tree())), must(t)(TreePSS(tree()))
 	line := NewTimeline(tree, 0)
 	p.ask("hold 50")
 	p.ask("child hold 100")
@@ -91,6 +91,9 @@ func TestTimelineSeesAGrandchildsPeak(t *testing.T) {
 	peak := line.Peak()
 	if peak.Absent != "" || !near(peak.Bytes-base, 150*mib) {
 		t.Errorf("the peak is %v above the start (%s)", Figure{Bytes: peak.Bytes - base}, peak.Absent)
+	}
+	if pss := line.PeakPSS(); pss.Absent != "" || !near(pss.Bytes-basePSS, 150*mib) {
+		t.Errorf("the proportional peak is %v above the start (%s)", Figure{Bytes: pss.Bytes - basePSS}, pss.Absent)
 	}
 	points := line.Points()
 	if len(points) < 4 || !slices.IsSortedFunc(points, func(a, b Point) int { return int(a.At - b.At) }) {

@@ -1,6 +1,7 @@
 package memprof
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -35,7 +36,15 @@ type Timeline struct {
 	points []Point
 	peak   int64
 	err    error
+	top    struct { // of the sample with the most resident bytes whose PSS was read
+		rss int64
+		pss Figure
+	}
 }
+
+// topStep is how much the tree must have grown since its PSS was last read for
+// it to be read again: that takes milliseconds and stalls the process.
+const topStep = 1.01
 
 // NewTimeline begins to sample the processes that pids returns, which is asked
 // before every sample, every interval (0: DefaultInterval), until Stop.
@@ -106,8 +115,17 @@ func (l *Timeline) sample() (thinned bool) {
 		}
 	}
 	l.hwm = seen
+	// Only sample, which runs once at a time, writes top.
+	var pss *Figure
+	if alive && (l.top.rss == 0 || float64(total) > topStep*float64(l.top.rss)) {
+		f := Of(TreePSS(pids))
+		pss = &f
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if pss != nil && (pss.Absent == "" || l.top.rss == 0) {
+		l.top.rss, l.top.pss = total, *pss
+	}
 	if !alive {
 		if failed != nil {
 			l.err = failed
@@ -171,4 +189,17 @@ func (l *Timeline) Peak() Figure {
 		return Figure{Absent: "there was no process to sample"}
 	}
 	return Figure{Bytes: l.peak}
+}
+
+// PeakPSS is the proportional size of the tree at its peak. It was read at the
+// largest sample; what the peak had above that is taken in full, since what
+// comes and goes within an interval is private memory.
+func (l *Timeline) PeakPSS() Figure {
+	peak := l.Peak()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if peak.Absent != "" || l.top.pss.Absent != "" {
+		return Figure{Absent: cmp.Or(peak.Absent, l.top.pss.Absent)}
+	}
+	return Figure{Bytes: l.top.pss.Bytes + max(0, peak.Bytes-l.top.rss)}
 }

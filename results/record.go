@@ -141,7 +141,7 @@ type Check struct {
 // Memory is the outcome of a memory trial.
 type Memory struct {
 	ImportPSS *int64            `json:"import_pss,omitempty"` // PSS of the process tree after import
-	PeakPSS   *int64            `json:"peak_pss,omitempty"`   // PSS at the border with the most resident bytes, plus what the tree held above that between borders
+	PeakPSS   *int64            `json:"peak_pss,omitempty"`   // PSS of the process tree at its peak
 	PeakRSS   *int64            `json:"peak_rss,omitempty"`   // largest resident size of the process tree
 	Device    *int64            `json:"device,omitempty"`
 	Absent    map[string]string `json:"absent,omitempty"` // figure -> why it could not be read

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dlbench/dlbench/harness/child"
+	"github.com/dlbench/dlbench/workloads"
 )
 
 // Exit codes.
@@ -70,8 +71,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exit.code
 	}
 	fmt.Fprintln(stderr, "error:", err)
-	if usage, ok := strings.CutPrefix(err.Error(), "unknown "); ok {
-		_ = usage
+	var file *workloads.FileError
+	if errors.As(err, &file) && isTerminal(stderr) {
+		fmt.Fprintln(stderr, file.Excerpt())
+	}
+	if strings.HasPrefix(err.Error(), "unknown ") {
 		fmt.Fprintf(stderr, "hint: %s --help shows what there is\n", root.Name())
 	}
 	return exitBadInput
