@@ -5,23 +5,25 @@ import "math"
 // ReLU sets y to max(x, 0); NaN stays NaN.
 func ReLU[T Float](y, x []T) {
 	y = y[:len(x)]
-	for i, v := range x {
+	done := reluVector(y, x)
+	for i, v := range x[done:] {
 		if v < 0 {
 			v = 0
 		}
-		y[i] = v
+		y[done+i] = v
 	}
 }
 
 // ReLUBack sets dx to dy where y, the output of ReLU, is not zero.
 func ReLUBack[T Float](dx, dy, y []T) {
 	dx, dy = dx[:len(y)], dy[:len(y)]
-	for i, v := range y {
-		g := dy[i]
+	done := reluBackVector(dx, dy, y)
+	for i, v := range y[done:] {
+		g := dy[done+i]
 		if v == 0 {
 			g = 0
 		}
-		dx[i] = g
+		dx[done+i] = g
 	}
 }
 

@@ -16,7 +16,9 @@ func Adam[T Float](p, g, m, v []T, s AdamStep) {
 	b1, c1, b2, c2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
 	rate, root, eps := T(s.Rate), T(s.Root), T(s.Epsilon)
 	tiny := smallestNormal[T]()
-	for i, d := range g {
+	done := adamVector(p, g, m, v, b1, c1, b2, c2, rate, root, eps, tiny)
+	for i := done; i < len(g); i++ {
+		d := g[i]
 		a := b1*m[i] + c1*d
 		if a < tiny && a > -tiny {
 			a = 0
@@ -35,8 +37,9 @@ func Momentum[T Float](p, g, v []T, rate, momentum, gain float64) {
 	g, v = g[:len(p)], v[:len(p)]
 	mu, k, r := T(momentum), T(gain), T(rate)
 	tiny := smallestNormal[T]()
-	for i, d := range g {
-		a := mu*v[i] + k*d
+	done := momentumVector(p, g, v, mu, k, r, tiny)
+	for i := done; i < len(g); i++ {
+		a := mu*v[i] + k*g[i]
 		if a < tiny && a > -tiny {
 			a = 0
 		}

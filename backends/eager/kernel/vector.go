@@ -10,16 +10,9 @@ func Fill[T Float](x []T, v T) {
 // Add adds x to y; both have the same length.
 func Add[T Float](y, x []T) {
 	x = x[:len(y)]
-	i := 0
-	for ; i+4 <= len(y); i += 4 {
-		a, b := y[i:i+4:i+4], x[i:i+4:i+4]
-		a[0] += b[0]
-		a[1] += b[1]
-		a[2] += b[2]
-		a[3] += b[3]
-	}
-	for ; i < len(y); i++ {
-		y[i] += x[i]
+	done := addVector(y, x)
+	for i, v := range x[done:] {
+		y[done+i] += v
 	}
 }
 

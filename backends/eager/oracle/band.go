@@ -57,7 +57,7 @@ func (o *run) masked(ctx context.Context, seed uint64, losses [][]float64) (err 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() { err = errors.Join(err, o.close(b)) }()
 	for s := range losses {
 		loss, err := lossOfStep(ctx, b, o.program, s)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -110,8 +111,21 @@ func (o *run) digest(ctx context.Context, noise eager.Noise) (d workloads.Digest
 	if err != nil {
 		return d, err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() { err = errors.Join(err, o.close(b)) }()
 	return check(ctx, b, o.program, o.steps)
+}
+
+// largeParams is from where a run's parameters are given back to the system
+// before the next run takes its own: 200 million of them take 8 GB in training.
+const largeParams = 256 << 20 // bytes
+
+// close ends a run.
+func (o *run) close(b backends.Backend) error {
+	err := b.Close()
+	if o.program.Work.ParamBytes > largeParams {
+		debug.FreeOSMemory()
+	}
+	return err
 }
 
 // check takes the digest of a built backend over CheckSteps steps and the

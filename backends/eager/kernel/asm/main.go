@@ -1,5 +1,6 @@
-// Command asm writes the assembly of the matrix-product micro-kernels and the
-// Go declarations that belong to it. Run it with go generate in the parent folder.
+// Command asm writes the assembly of the matrix-product micro-kernels and of
+// the vector loops, and the Go declarations that belong to it. Run it with
+// go generate in the parent folder.
 //
 // One micro-kernel computes an mr x nr tile of C from packed panels of A and
 // B: mr broadcasts of A against two vectors of B per step of k, all mr x 2
@@ -76,6 +77,9 @@ func main() {
 	}
 	write("gemm_amd64.s", s.Bytes())
 	write("gemm_amd64.go", src)
+	text, decls := vectors(head)
+	write("vector_amd64.s", text)
+	write("vector_amd64.go", decls)
 }
 
 // kernel writes one micro-kernel: C[rows, 2 vectors] = or += sum over k of
