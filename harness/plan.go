@@ -21,7 +21,7 @@ type Oracle func(ctx context.Context, p workloads.Program, weights, batches, dia
 type Plan struct {
 	Suite     workloads.Suite
 	Cells     []Cell
-	Workloads map[string]results.Workload // by cell hash
+	Workloads map[string]results.Workload // by name
 }
 
 // Selection narrows a suite; empty lists keep everything.
@@ -61,7 +61,10 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 				return Plan{}, err
 			}
 		}
-		p.Workloads[program.Hash] = describe(line.Spec, program)
+		// Inference leaves layers out; the fullest form describes the workload.
+		if w := describe(line.Spec, program); len(w.Layers) > len(p.Workloads[program.Name].Layers) {
+			p.Workloads[program.Name] = w
+		}
 		for _, name := range suite.Backends {
 			if !kept(sel.Backends, name) {
 				continue

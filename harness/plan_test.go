@@ -38,7 +38,7 @@ func TestNewPlan(t *testing.T) {
 		t.Errorf("%d cells, want 4 points on 3 backends", len(p.Cells))
 	}
 	for _, c := range p.Cells {
-		if c.Name.Hash != c.Program.Hash || c.Steps.Blocks == 0 || p.Workloads[c.Name.Hash].Params == 0 {
+		if c.Name.Hash != c.Program.Hash || c.Steps.Blocks == 0 || p.Workloads[c.Name.Workload].Params == 0 {
 			t.Errorf("incomplete cell: %+v", c.Name)
 		}
 	}

@@ -15,7 +15,7 @@ type Meta struct {
 	Policy   Policy   `json:"policy"`
 	Limits   Limits   `json:"limits"`
 	Cells    []Cell   `json:"cells"` // all that was planned, in the suite's order
-	// Workloads describes each workload once, for reports.
+	// Workloads describes each workload once, by name, for reports.
 	Workloads map[string]Workload `json:"workloads"`
 	// Notes is what a reader must know, by language ("en", "zh"): for example that
 	// batches are small to fit the time.
