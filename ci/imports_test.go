@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"backends/backendtest": {"workloads", "backends"},
 	"harness":              {"backends", "memprof", "results", "workloads"},
 	"harness/child":        {"memprof"},
-	"harness/host":         {"results"},
+	"harness/host":         {"results", "memprof"},
 	"report":               {"results", "results/compare"},
 }
 
