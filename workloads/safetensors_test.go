@@ -14,7 +14,7 @@ import (
 func sampleTensors() []NamedTensor {
 	return []NamedTensor{
 		{"b", Tensor{Shape: []int{2, 3}, F32: []float32{0, -1.5, float32(math.Inf(1)), 4, 5, math.SmallestNonzeroFloat32}}},
-		{"a.weight", Tensor{Shape: []int{2}, F64: []float64{math.Pi, -0.0}}},
+		{"a.weight", Tensor{Shape: []int{2}, F64: []float64{math.Pi, math.Copysign(0, -1)}}},
 		{"scalar \"ü\"", Tensor{I32: []int32{math.MinInt32}}},
 	}
 }

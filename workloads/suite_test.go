@@ -21,7 +21,8 @@ func TestShippedSuites(t *testing.T) {
 			t.Errorf("%s: %d rounds decide nothing", s.Name, s.Rounds.Min)
 		}
 		for _, c := range cells {
-			if n := c.Spec.Steps.Check + c.Spec.Steps.Measured(); n > 100 {
+			// In inference the oracle needs each batch once, however many steps there are.
+			if n := c.Spec.Steps.Check + c.Spec.Steps.Measured(); n > 100 && c.Settings.Mode == Train {
 				t.Errorf("%s: %s: %d steps for the oracle to compute", s.Name, c.Spec.Workload, n)
 			}
 		}

@@ -157,7 +157,7 @@ func (h *handWritten) run(b *testing.B) *tensors.Tensor {
 		}
 		args = append(args, donated)
 	}
-	outputs, err := h.exec.Exec(append(args, h.x, h.y)...)
+	outputs, err := h.exec.Call(append(args, h.x, h.y)...)
 	if err != nil {
 		b.Fatal(err)
 	}

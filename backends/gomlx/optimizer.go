@@ -62,8 +62,8 @@ func update(op workloads.Op, names []string, gradients []*graph.Node, nodes map[
 	nodes[beta1Power] = graph.MulScalar(nodes[beta1Power], a.Beta1)
 	nodes[beta2Power] = graph.MulScalar(nodes[beta2Power], a.Beta2)
 	dtype := gradients[0].DType()
-	rate := graph.ConvertDType(graph.MulScalar(graph.Inverse(graph.OneMinus(nodes[beta1Power])), a.Rate), dtype)
-	correction := graph.ConvertDType(graph.Inverse(graph.OneMinus(nodes[beta2Power])), dtype)
+	rate := graph.ConvertDType(graph.MulScalar(graph.Reciprocal(graph.OneMinus(nodes[beta1Power])), a.Rate), dtype)
+	correction := graph.ConvertDType(graph.Reciprocal(graph.OneMinus(nodes[beta2Power])), dtype)
 	for i, name := range names {
 		g := gradients[i]
 		first := graph.Add(graph.MulScalar(nodes[firstPrefix+name], a.Beta1), graph.MulScalar(g, 1-a.Beta1))

@@ -3,6 +3,7 @@ package host
 import (
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,7 +133,7 @@ func Canary(cpus []int) time.Duration {
 	onCPU(cpus, func() {
 		for i := range took {
 			began := time.Now()
-			canarySink = canary(canaryRounds)
+			runtime.KeepAlive(canary(canaryRounds)) // the compiler must not drop it
 			took[i] = time.Since(began)
 		}
 	})
@@ -142,9 +143,6 @@ func Canary(cpus []int) time.Duration {
 
 // canaryRounds makes one canary about a millisecond on a CPU of 2023.
 const canaryRounds = 400_000
-
-// canarySink keeps the compiler from dropping the canary.
-var canarySink float64
 
 // canary is a chain of integer and floating-point operations that depend on
 // each other: xorshift (Marsaglia 2003) drives a recurrence that stays in (0, 1).

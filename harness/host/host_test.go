@@ -253,7 +253,7 @@ func TestOwnTimeIsNotOthers(t *testing.T) {
 
 func spin(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		canarySink = canary(1000)
+		runtime.KeepAlive(canary(1000))
 	}
 }
 
@@ -322,6 +322,6 @@ func TestExisting(t *testing.T) {
 
 func BenchmarkCanary(b *testing.B) {
 	for b.Loop() {
-		canarySink = canary(canaryRounds)
+		runtime.KeepAlive(canary(canaryRounds))
 	}
 }
