@@ -189,19 +189,3 @@ func grow[T any](s []T, n int) []T {
 	}
 	return s[:n]
 }
-
-// MulPlain is what Mul computes, by the definition. Tests hold Mul to it.
-func MulPlain[T Float](m, n, k int, a, b func(i, j int) T, c []T, ldc int, acc bool) {
-	for i := range m {
-		for j := range n {
-			var sum T
-			for p := range k {
-				sum += a(i, p) * b(p, j)
-			}
-			if acc {
-				sum += c[i*ldc+j]
-			}
-			c[i*ldc+j] = sum
-		}
-	}
-}

@@ -73,7 +73,7 @@ func mulCase[T Float](t *testing.T, r *rand.Rand, x *Math[T], m, n, k int) {
 		b = x.PackRight(k, n, b, make([]T, x.PackedLen(k, n)))
 	}
 	x.Mul(m, n, k, a, b, got, ldc, acc)
-	MulPlain(m, n, k, af, bf, want, ldc, acc)
+	mulPlain(m, n, k, af, bf, want, ldc, acc)
 	limit := float64(k+1) * 2e-7
 	if !Is32[T]() {
 		limit = float64(k+1) * 3e-16
@@ -81,6 +81,22 @@ func mulCase[T Float](t *testing.T, r *rand.Rand, x *Math[T], m, n, k int) {
 	for i := range got {
 		if d := math.Abs(float64(got[i] - want[i])); !(d <= limit) {
 			t.Fatalf("%dx%dx%d acc=%v: element %d is %v, want %v", m, n, k, acc, i, got[i], want[i])
+		}
+	}
+}
+
+// mulPlain is what Mul computes, by the definition.
+func mulPlain[T Float](m, n, k int, a, b func(i, j int) T, c []T, ldc int, acc bool) {
+	for i := range m {
+		for j := range n {
+			var sum T
+			for p := range k {
+				sum += a(i, p) * b(p, j)
+			}
+			if acc {
+				sum += c[i*ldc+j]
+			}
+			c[i*ldc+j] = sum
 		}
 	}
 }

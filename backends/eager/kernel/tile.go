@@ -1,3 +1,10 @@
+// Package kernel holds the arithmetic of the eager engine, generic over float32
+// and float64: the packed matrix product, convolution as matrix product, and
+// the vector loops.
+//
+// Products run on micro-kernels in assembly where the processor has AVX2 with
+// FMA or AVX-512, chosen when the program starts, and on portable Go elsewhere or
+// with the build tag purego. Tests hold every family to the definition.
 package kernel
 
 import "unsafe"
@@ -50,9 +57,6 @@ func Is32[T Float]() bool {
 	var zero T
 	return unsafe.Sizeof(zero) == 4
 }
-
-// Names says which micro-kernels are in use, for the record of a build.
-func Names() (f32, f64 string) { return best32.name, best64.name }
 
 // plainTile is the family in portable Go: a 4x4 register tile.
 func plainTile[T Float]() *tile[T] {

@@ -53,6 +53,10 @@ func floorOver(finer workloads.Budget, floor float64) float64 {
 //   - The factors of the optimizer are disturbed too, by the two roundings that
 //     they can suffer and no more: 1-beta2 has only 3 digits in common with beta2, so
 //     a framework that computes 1-beta2^t in float32 is right to a part in 10^4.
+//   - A tensor that answers with more than illConditioned times the noise holds
+//     little but noise: the gradient of a bias in front of a batch normalisation,
+//     which is 0, and what Adam makes of it. There the order of a sum decides, which
+//     relative noise on its terms does not show: its ceiling is wider.
 //   - The ceiling is margin times the largest response, and never under least
 //     units of roundoff; of a loss, those are units of 1 or of the loss, whichever
 //     is larger: it is the difference of a logarithm and a logit, so a small
@@ -65,6 +69,9 @@ const (
 	amplifier = 16
 	margin    = 3
 	least     = 16
+
+	illConditioned = 1000
+	wider          = 8
 )
 
 // experiments is how many runs with noise a program gets: fewer if it is large.
@@ -105,6 +112,9 @@ func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) 
 		b.Losses[i] = roundUp(max(margin*most, least*a.unit*max(size, 1)/max(size, 1e-3)))
 	}
 	for name, e := range b.Tensors {
+		if e > illConditioned*amplifier*a.unit {
+			e *= wider
+		}
 		b.Tensors[name] = roundUp(max(margin*e, least*a.unit))
 	}
 	return b, nil
