@@ -52,6 +52,13 @@ and allocator come on top, and only a run measures them.`,
 				fmt.Fprintf(cmd.OutOrStdout(), "; no round begins that would pass %s, once %d rounds are done", s.Limits.Suite, s.Rounds.Min)
 			}
 			fmt.Fprintln(cmd.OutOrStdout())
+			meta, err := f.meta(plan, nil, time.Now())
+			if err != nil {
+				return err
+			}
+			for _, w := range foreseen(meta) {
+				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w)
+			}
 			return nil
 		},
 	}

@@ -80,7 +80,7 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 		return err
 	}
 	defer journal.Close()
-	for _, w := range earlier.Warnings {
+	for _, w := range append(earlier.Warnings, foreseen(meta)...) {
 		progress.warn(w)
 	}
 	work, err := os.MkdirTemp("", "dlbench-trial-")
@@ -107,6 +107,12 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 		return runErr
 	}
 	return finish(cmd, out, time.Since(began), runErr)
+}
+
+// foreseen are the doubts that stand before the first trial, for example that
+// the rounds cannot suffice for any verdict.
+func foreseen(meta results.Meta) []string {
+	return compare.Analyze(results.Run{Meta: meta}).Warnings
 }
 
 // undecided is the rule by which a suite stops measuring a cell; nil measures
