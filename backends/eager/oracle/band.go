@@ -13,10 +13,10 @@ import (
 // masks is how many runs with different dropout masks a band is made of: fewer
 // if the program is large, with a wider margin in turn.
 func (o *run) masks() (runs int, deviations float64) {
-	switch flops := o.flops(); {
-	case flops < 2e10:
+	switch cost := o.cost(); {
+	case cost < 2e10:
 		return 64, 6
-	case flops < 2e11:
+	case cost < 1e11:
 		return 16, 8
 	}
 	return 6, 12

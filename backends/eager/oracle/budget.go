@@ -67,31 +67,33 @@ func floorOver(finer workloads.Budget, floor float64) float64 {
 // left between what f32 may do and what it must not.
 const (
 	amplifier = 16
-	margin    = 3
 	least     = 16
 
 	illConditioned = 1000
 	wider          = 8
 )
 
-// experiments is how many runs with noise a program gets: fewer if it is large.
-func (o *run) experiments() int {
-	switch flops := o.flops(); {
-	case flops < 2e10:
-		return 8
-	case flops < 2e11:
-		return 4
+// experiments is how many runs with noise a program gets, and the margin over
+// the largest response. A large program gets fewer, and a wider margin in turn: the
+// largest of few responses is a poorer guess, and its sums are longer.
+func (o *run) experiments() (runs int, margin float64) {
+	switch cost := o.cost(); {
+	case cost < 2e10:
+		return 8, 3
+	case cost < 1e11:
+		return 4, 8
 	}
-	return 2
+	return 2, 12
 }
 
-// flops is the arithmetic of one run over all steps.
-func (o *run) flops() float64 { return float64(o.program.Work.ModelFLOPs) * float64(o.steps) }
+// cost is the arithmetic of one run over all steps, that of the optimizer included.
+func (o *run) cost() int64 { return Cell{o.program, o.steps}.cost() }
 
 // budget returns the ceilings of a precision around the exact digest.
 func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) (workloads.Budget, error) {
 	b := workloads.Budget{Losses: make([]float64, len(exact.Losses)), Tensors: map[string]float64{}}
-	for k := range o.experiments() {
+	runs, margin := o.experiments()
+	for k := range runs {
 		got, err := o.digest(ctx, eager.Noise{Size: amplifier * a.unit, Factors: 2 * a.unit, Seed: uint64(k)})
 		if err != nil {
 			return b, err
