@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/results"
@@ -28,23 +26,16 @@ func newProgress(w io.Writer) *progress { return &progress{w: w, terminal: isTer
 // isTerminal reports whether w is a terminal that a person reads.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil && os.Getenv("TERM") != "dumb"
+	return ok && isTerminalFile(f) && os.Getenv("TERM") != "dumb"
 }
 
 // textOptions fits tables to where they are printed. NO_COLOR is honoured
 // (no-color.org).
 func textOptions(w io.Writer) report.TextOptions {
-	o := report.TextOptions{Color: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
-	if f, ok := w.(*os.File); ok && isTerminal(w) {
-		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-			o.Width = int(size.Col)
-		}
+	if !isTerminal(w) {
+		return report.TextOptions{}
 	}
-	return o
+	return report.TextOptions{Color: os.Getenv("NO_COLOR") == "", Width: columns(w.(*os.File))}
 }
 
 func (p *progress) begin(plan harness.Plan, dir string) {
