@@ -22,8 +22,8 @@ import (
 // chartWords are the words of charts; the script looks them up by language.
 var chartWords = map[string][2]string{
 	"@round": {"round", "轮次"}, "@rate": {"examples per second", "每秒样本数"},
-	"@share": {"% of steps", "步的百分比"}, "@ms": {"ms", "毫秒"},
-	"@s": {"s since start", "启动后的秒数"}, "@seconds": {"seconds", "秒"},
+	"@share": {"% of timings (of a block: its mean step)", "计时的百分比（成块计时取块内平均）"}, "@ms": {"ms per step", "每步毫秒数"}, "@mib": {"MiB (RSS)", "MiB（RSS）"},
+	"@s": {"seconds since start", "启动后的秒数"}, "@seconds": {"seconds", "秒"},
 	"@import": {"import", "导入"}, "@build": {"build", "构建"}, "@first": {"first step", "第一步"},
 	"@warm-up": {"warm-up", "预热"}, "@measure": {"measured steps", "测量步"},
 }
@@ -186,7 +186,7 @@ const timelinePoints = 400
 // memoryChart overlays the timelines of the first memory trial of each cell.
 func memoryChart(groups []*group) chart {
 	c := charts.NewLine()
-	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@s", Min: 0}, opts.YAxis{Type: "value", Name: "MiB", Min: 0}, "axis")
+	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@s", Min: 0}, opts.YAxis{Type: "value", Name: "@mib", Min: 0}, "axis")
 	for i, g := range groups {
 		for _, cl := range g.cells {
 			var data []opts.LineData

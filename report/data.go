@@ -46,6 +46,7 @@ func formula(s string) string {
 
 // JSON writes the rows of CSV with the run's policy and warnings.
 func JSON(w io.Writer, run results.Run, a compare.Analysis) error {
+	v := newView(run, a)
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(struct {
@@ -59,6 +60,6 @@ func JSON(w io.Writer, run results.Run, a compare.Analysis) error {
 		Warnings []string       `json:"warnings,omitempty"`
 	}{
 		run.Meta.Suite, run.Meta.Started, a.Baseline, a.Policy, a.Family, run.Meta.Host,
-		append([]row{}, newView(run, a).rows()...), append(append([]string{}, run.Warnings...), a.Warnings...),
+		append([]row{}, v.rows()...), v.warnings(),
 	})
 }

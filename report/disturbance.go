@@ -52,14 +52,14 @@ func share(f func(*results.Disturbance) *int64) func(*results.Record) (float64, 
 func (v *view) disturbances() disturbanceSection {
 	canary, hasCanary := medianOf(v.records(), canaryNS)
 	signals := []signal{
-		{text{"time stolen by the hypervisor", "被虚拟机监控器夺走的时间"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.StealNS }), 0.01, percent},
+		{text{"time stolen by the hypervisor", "被虚拟机监控器占去的时间"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.StealNS }), 0.01, percent},
 		{text{"tasks waiting for a CPU (PSI)", "等待 CPU 的任务（PSI）"}, textf("above %s", "超过 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.PSICPUNS }), 0.10, percent},
 		{text{"throttled by a CPU quota", "因 CPU 配额被限流"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.ThrottledNS }), 0.01, percent},
 		{text{"CPU used by other processes", "其他进程占用的 CPU"}, textf("above %s of one core", "超过一个核的 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.OthersCPUNS }), 0.10, percent},
 	}
 	if hasCanary && canary > 0 {
 		signals = append(signals, signal{
-			text{"canary kernel, against its median", "探针计算，相对其中位数"}, textf("above %s", "超过 %s", round3(1.25)+"×"),
+			text{"a fixed probe computation (canary), against its median", "固定的探针计算，与其中位数之比"}, textf("above %s", "超过 %s", round3(1.25)+"×"),
 			func(r *results.Record) (float64, bool) {
 				x, ok := canaryNS(r)
 				return x / canary, ok
@@ -70,7 +70,7 @@ func (v *view) disturbances() disturbanceSection {
 		ID: "disturb", Nav: text{"Disturbances", "干扰"},
 		Title: text{"Disturbances", "干扰"},
 		Lead: text{
-			"What else happened on the host. A disturbance is a flag, never a filter: no trial was dropped, and a flagged trial stands in every median.",
+			"What else happened on the host. A disturbance is a flag, never a filter: no trial was dropped, and a flagged trial counts in every median.",
 			"主机上还发生了什么。干扰只作标记，绝不筛选：没有丢弃任何试验，被标记的试验仍计入中位数。",
 		},
 	}, Total: len(v.trials)}

@@ -24,7 +24,7 @@ type failurePart struct {
 	Detail  text
 	Phase   text
 	Signal  string
-	Reason  string
+	Reason  text
 	Stderr  string // tail, as it was printed
 	Cut     int    // bytes of stderr that are not shown
 	Trials  []*trial
@@ -38,11 +38,11 @@ const stderrShown = 4 << 10
 
 func (v *view) failures() failureSection {
 	s := failureSection{section: section{
-		ID: "failures", Nav: text{"Not ok", "不正常"},
-		Title: text{"Trials that were not ok", "不正常的试验"},
+		ID: "failures", Nav: text{"Not ok", "异常试验"},
+		Title: text{"Trials that were not ok", "异常结束的试验"},
 		Lead: text{
 			"Every end is a record; nothing was repeated until it worked. A backend with such trials in a cell is not ranked there.",
-			"每种结局都有记录；没有重试到成功为止。在某个单元中有此类试验的后端，在该单元不参与排名。",
+			"每种结局都有记录，不会反复重试直到成功。后端若在某个单元中有此类试验，则在该单元不参与排名。",
 		},
 	}}
 	s.None = len(v.trials) == 0
@@ -66,7 +66,7 @@ func (v *view) failures() failureSection {
 			p := failurePart{
 				ID: fmt.Sprintf("f%d", i+1), Badge: endBadge(r.End), Backend: t.cell.Backend,
 				Title: t.cell.group.Title, Detail: t.cell.group.Detail,
-				Signal: line(r.Signal), Reason: clean(r.Reason, 2000), Stderr: clean(tail, stderrShown), Cut: cut,
+				Signal: line(r.Signal), Reason: reason(r), Stderr: clean(tail, stderrShown), Cut: cut,
 			}
 			if r.Phase != "" {
 				p.Phase = phaseWord(r.Phase)

@@ -48,31 +48,29 @@ func (v *view) fairness() fairnessSection {
 			ID: "fair", Nav: text{"Fairness", "公平性"},
 			Title: text{"Fairness", "公平性"},
 			Lead: text{
-				"Under which conditions each backend ran. A bar beside a row marks what differs; the second table holds what the processes really used.",
-				"各后端在什么条件下运行。行首竖线表示有差别；第二张表是各进程实际的用量。",
+				"Under which conditions each backend ran: a bar beside a row marks what differs. The tables below it hold what the processes used while they measured, as medians over the timed trials.",
+				"各后端在什么条件下运行：行首的竖线表示存在差别。其后各表是进程在测量阶段的实际用量，取各次计时试验的中位数。",
 			},
 		},
 		Backends: v.backends,
 	}
 	workers := v.workers()
-	row := func(label text, f func([]results.Worker) []string) {
+	row := func(label text, word func([]string) text, f func([]results.Worker) []string) {
 		r := ledgerRow{Label: label}
-		var known []string
+		var spoken []string
 		for _, b := range v.backends {
 			values := f(workers[b.Name])
 			slices.Sort(values)
 			values = slices.Compact(values)
-			if len(values) == 0 {
-				values = []string{none}
+			if len(values) == 0 { // a backend that never spoke differs in nothing
+				r.Values = append(r.Values, same(none))
+				continue
 			}
-			value := line(strings.Join(values, ", "))
-			r.Values = append(r.Values, answer(value))
-			if value != none { // a backend that never spoke differs in nothing
-				known = append(known, value)
-			}
+			r.Values = append(r.Values, word(values))
+			spoken = append(spoken, strings.Join(values, "\x00"))
 		}
-		slices.Sort(known)
-		r.Differ = len(slices.Compact(known)) > 1
+		slices.Sort(spoken)
+		r.Differ = len(slices.Compact(spoken)) > 1
 		s.Ledger = append(s.Ledger, r)
 	}
 	each := func(f func(results.Worker) string) func([]results.Worker) []string {
@@ -86,23 +84,23 @@ func (v *view) fairness() fairnessSection {
 			return out
 		}
 	}
-	row(text{"kind", "类型"}, each(func(w results.Worker) string { return w.Kind }))
-	row(text{"versions", "版本"}, each(func(w results.Worker) string { return pairs(w.Versions) }))
-	row(text{"dialect", "方言"}, each(func(w results.Worker) string { return pairs(w.Dialect) }))
-	row(text{"data types", "数据类型"}, each(func(w results.Worker) string { return pairs(w.DTypes) }))
-	row(text{"effective threads, as reported", "有效线程数（自报）"}, each(func(w results.Worker) string {
+	row(text{"kind", "类型"}, known, each(func(w results.Worker) string { return w.Kind }))
+	row(text{"versions", "版本"}, plainly, each(func(w results.Worker) string { return pairs(w.Versions) }))
+	row(text{"dialect", "算法变体"}, plainly, each(func(w results.Worker) string { return pairs(w.Dialect) }))
+	row(text{"data types", "数据类型"}, parts, each(func(w results.Worker) string { return pairs(w.DTypes) }))
+	row(text{"effective threads, as reported", "实际线程数（自报）"}, plainly, each(func(w results.Worker) string {
 		if w.Threads == 0 {
 			return ""
 		}
 		return strconv.Itoa(w.Threads)
 	}))
-	row(text{"denormals flushed to zero", "非规格化数清零"}, each(func(w results.Worker) string {
+	row(text{"denormals flushed to zero", "非规格化数按零处理"}, answers, each(func(w results.Worker) string {
 		if w.FlushDenormals {
 			return "yes"
 		}
 		return "no"
 	}))
-	row(text{"segments recomputed", "重算段数"}, each(func(w results.Worker) string { return strconv.Itoa(w.Segments) }))
+	row(text{"segments recomputed", "重新计算的段数"}, plainly, each(func(w results.Worker) string { return strconv.Itoa(w.Segments) }))
 	for _, g := range v.groups {
 		p := usagePanel{Title: g.Title, Detail: g.Detail}
 		for _, c := range g.cells {
@@ -113,17 +111,19 @@ func (v *view) fairness() fairnessSection {
 	return s
 }
 
-// answer words yes and no in both languages and leaves other values alone.
-func answer(s string) text {
-	switch s {
-	case "yes":
-		return text{s, "是"}
-	case "no":
-		return text{s, "否"}
-	case "no, yes":
-		return text{s, "否，是"}
-	}
-	return same(s)
+// plainly shows values that read alike in both languages.
+func plainly(values []string) text { return same(line(strings.Join(values, ", "))) }
+
+// answers words yes and no.
+func answers(values []string) text {
+	t := plainly(values)
+	return text{t.EN, strings.NewReplacer("yes", "是", "no", "否", ", ", "，").Replace(t.ZH)}
+}
+
+// parts names the parts of a model whose data types a worker reports.
+func parts(values []string) text {
+	t := plainly(values)
+	return text{t.EN, strings.NewReplacer("activations ", "激活值 ", "params ", "参数 ", ", ", "，").Replace(t.ZH)}
 }
 
 // workers are what the workers of each backend said of themselves, in trials

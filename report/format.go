@@ -52,15 +52,9 @@ func count(v float64) string {
 	}
 }
 
-// span formats an interval of counts, the unit once where both ends share it.
-func span(lo, hi float64) string {
-	l, h := count(lo), count(hi)
-	ln, lu, _ := strings.Cut(l, nbsp)
-	if _, hu, _ := strings.Cut(h, nbsp); hu == lu {
-		l = ln
-	}
-	return l + "–" + h
-}
+// span formats an interval of counts. Both ends keep their factor: 33.0–325 k
+// could begin at 33.
+func span(lo, hi float64) string { return count(lo) + "–" + count(hi) }
 
 // times formats a ratio: 1.55×.
 func times(v float64) string { return sig(v) + "×" }
@@ -116,9 +110,9 @@ func round3(v float64) string {
 	return s
 }
 
-// roundCount is count for ticks: 5000, 10 k, 15 k.
-func roundCount(v float64) string {
-	n, unit, ok := strings.Cut(count(v), nbsp)
+// shortest drops the zeros that a setting does not need: 30 s, not 30.0 s.
+func shortest(s string) string {
+	n, unit, ok := strings.Cut(s, nbsp)
 	if strings.Contains(n, ".") {
 		n = strings.TrimSuffix(strings.TrimRight(n, "0"), ".")
 	}
@@ -127,6 +121,9 @@ func roundCount(v float64) string {
 	}
 	return n
 }
+
+// roundCount is count for ticks: 5000, 10 k, 15 k.
+func roundCount(v float64) string { return shortest(count(v)) }
 
 // scientific formats an error with two digits.
 func scientific(v float64) string {

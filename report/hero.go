@@ -23,7 +23,7 @@ const answered = 6
 
 func (v *view) hero() hero {
 	return hero{
-		Kick:     text{"Deep-learning frameworks, measured", "深度学习框架，实测"},
+		Kick:     text{"Deep-learning frameworks, measured", "深度学习框架实测"},
 		Question: v.question(),
 		Answer:   v.answer(),
 		Facts:    []fact{v.howSure(), v.sample(), {text{"Host", "主机"}, hostLine(v.run.Meta.Host)}, v.dateAndVersions()},
@@ -105,7 +105,7 @@ func (v *view) answer() text {
 	}
 	per, all := v.tallies()
 	if all.compared() == 0 {
-		return textf("No backend could be compared with %s in this run; the reasons stand in the tables.", "本次运行中没有后端可与 %s 比较；原因见各表。", v.baseline.Label)
+		return textf("No backend could be compared with %s in this run; the reasons stand in the tables.", "本次运行中没有任何后端可与 %s 比较；原因见下文各表。", v.baseline.Label)
 	}
 	var clauses, apart []text
 	left := 0
@@ -122,7 +122,7 @@ func (v *view) answer() text {
 			left++
 			continue
 		}
-		clauses = append(clauses, textf("%s %s", "%s %s", b.Label, t.clause()))
+		clauses = append(clauses, textf("%s is %s", "%s %s", b.Label, t.clause(v.baseline.Label)))
 	}
 	if n := len(apart); n > 0 && n <= answered {
 		clauses = append(clauses, textf("%s could not be compared", "%s 无法比较", joined(apart, ", ", "、")))
@@ -133,36 +133,44 @@ func (v *view) answer() text {
 	if left > 0 {
 		s = textf("%s; %d more below", "%s；另有 %d 个见下", s, left)
 	}
-	return textf("Measured against %s on this host: %s%s.", "在这台主机上与 %s 相比：%s%s。", v.baseline.Label, s, v.memoryClause())
+	t := textf("Against %s on this host: %s.", "在这台主机上与 %s 相比：%s。", v.baseline.Label, s)
+	if all.undecided == all.compared() {
+		t = textf("No difference in speed from %s is decided on this host: %s.", "在这台主机上，与 %s 的速度差异都尚无定论：%s。", v.baseline.Label, s)
+	}
+	return textf("%s%s", "%s%s", t, v.memorySentence())
 }
 
 // compared is the number of comparisons that were possible.
 func (t *tally) compared() int { return t.faster + t.slower + t.equal + t.undecided }
 
 // clause is one backend's part of the answer: how many of its comparisons came
-// out how.
-func (t *tally) clause() text {
+// out how, and the ratios of speed where that is decided.
+func (t *tally) clause(base string) text {
 	total := t.compared() + t.without
 	var parts []text
-	say := func(n int, en, zh string, args ...any) {
+	say := func(n int, word text, ratios []float64) {
 		if n == 0 {
 			return
 		}
-		of := textf("%d", "%d 项", n)
-		if len(parts) == 0 {
-			of = textf("%d of %d", "%[2]d 项中的 %[1]d 项", n, total)
+		part := textf("%s in %d", "%[2]d 项%[1]s", word, n)
+		switch {
+		case n == total && total == 1:
+			part = textf("%s in its one comparison", "仅有的 1 项比较%s", word)
+		case n == total:
+			part = textf("%s in all %d comparisons", "全部 %[2]d 项比较均%[1]s", word, n)
+		case len(parts) == 0:
+			part = textf("%s in %d of %d comparisons", "%[3]d 项比较中 %[2]d 项%[1]s", word, n, total)
 		}
-		parts = append(parts, textf(en, zh, append([]any{of}, args...)...))
+		if len(ratios) > 0 {
+			part = textf("%s, at %s the speed of %s", "%s（速度是 %[3]s 的%[2]s）", part, rangeOf(ratios), base)
+		}
+		parts = append(parts, part)
 	}
-	if t.faster > 0 {
-		say(t.faster, "is faster in %s, at %s its speed", "在 %s更快，速度是其%s", rangeOf(t.up))
-	}
-	if t.slower > 0 {
-		say(t.slower, "is slower in %s, at %s its speed", "在 %s更慢，速度是其%s", rangeOf(t.down))
-	}
-	say(t.equal, "is equivalent in %s", "在 %s两者相当")
-	say(t.undecided, "is undecided in %s", "在 %s尚无定论")
-	say(t.without, "not comparable in %s", "%s无法比较")
+	say(t.faster, text{"faster", "更快"}, t.up)
+	say(t.slower, text{"slower", "更慢"}, t.down)
+	say(t.equal, text{"equivalent", "两者相当"}, nil)
+	say(t.undecided, text{"undecided", "尚无定论"}, nil)
+	say(t.without, text{"not comparable", "无法比较"}, nil)
 	return joined(parts, ", ", "，")
 }
 
@@ -176,9 +184,9 @@ func rangeOf(xs []float64) text {
 	return text{lo + " to " + hi, " " + zlo + " 至 " + zhi + " 倍"}
 }
 
-// memoryClause says what the peaks above import were; it is a description, not
-// a verdict.
-func (v *view) memoryClause() text {
+// memorySentence says what the peaks above import were; it is a description,
+// not a verdict.
+func (v *view) memorySentence() text {
 	var parts []text
 	for _, b := range v.backends {
 		var xs []float64
@@ -199,22 +207,22 @@ func (v *view) memoryClause() text {
 	if len(parts) == 0 {
 		return text{}
 	}
-	return textf("; peak memory above import: %s", "；高于导入的内存峰值：%s", joined(parts, ", ", "，"))
+	return textf(" Peak memory above the level after import, described and not judged: %s.", "内存峰值比导入后高出（仅作描述，不下结论）：%s。", joined(parts, ", ", "，"))
 }
 
 func (v *view) howSure() fact {
 	_, all := v.tallies()
 	done := all.faster + all.slower + all.equal
 	total := done + all.undecided
-	value := text{"no comparison could be made", "没有可作的比较"}
+	value := text{"no comparison could be made", "没有可进行的比较"}
 	if total > 0 {
-		value = textf("%d of %d comparisons decided at ±%s, %d undecided", "%[2]d 个比较中 %[1]d 个在 ±%[3]s 上有结论，%[4]d 个尚无定论", done, total, percent(v.minEffect()), all.undecided)
+		value = textf("%d of %s decided at ±%s, %d undecided", "%[2]s中 %[1]d 项有结论（阈值 ±%[3]s），%[4]d 项尚无定论", done, counts(total, "comparison", "项比较"), percent(v.minEffect()), all.undecided)
 	}
 	if all.without > 0 {
-		value = textf("%s; %d without a valid pair", "%s；%d 个没有有效配对", value, all.without)
+		value = textf("%s; %d not comparable", "%s；另有 %d 项无法比较", value, all.without)
 	}
 	if alpha := v.analysis.Policy.Alpha; alpha > 0 {
-		value = textf("%s; false alarms held to %s over all of them", "%s；总体误报控制在 %s", value, percent(alpha))
+		value = textf("%s; chance of any false alarm at most %s", "%s；出现任何误报的概率至多 %s", value, percent(alpha))
 	}
 	return fact{text{"How sure", "可信度"}, value}
 }
@@ -234,21 +242,35 @@ func (v *view) sample() fact {
 			hi = max(hi, n)
 		}
 	}
-	value := textf("%d trials, each a fresh process", "%d 次试验，每次全新进程", len(v.trials))
+	value := textf("%s, each a fresh process", "%s，每次都是全新进程", counts(len(v.trials), "trial", "次试验"))
+	if timed := v.timedTrials(); timed > 0 && timed < len(v.trials) {
+		value = textf("%s (%d of them timed), each a fresh process", "%s（其中 %d 次计时），每次都是全新进程", counts(len(v.trials), "trial", "次试验"), timed)
+	}
 	if hi > 0 {
 		rounds := textf("%d", "%d", hi)
 		if lo != hi {
 			rounds = textf("%d to %d", "%d 至 %d", lo, hi)
 		}
-		value = textf("%s; %s valid rounds per cell", "%s；每个单元 %s 个有效轮次", value, rounds)
+		value = textf("%s; %s valid rounds per measured cell", "%s；每个测得的单元有 %s 轮有效", value, rounds)
 	}
 	switch {
 	case bad > 0:
-		value = textf("%s; %d not ok, all listed", "%s；%d 次不正常，全部列出", value, bad)
+		value = textf("%s; %d not ok, all listed", "%s；%d 次异常，全部列出", value, bad)
 	case len(v.trials) > 0:
 		value = textf("%s; all ok", "%s；全部正常", value)
 	}
 	return fact{text{"Sample", "样本"}, value}
+}
+
+// timedTrials is the number of trials that were to give speeds.
+func (v *view) timedTrials() int {
+	n := 0
+	for _, t := range v.trials {
+		if t.Record.Kind == results.KindTime {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *view) dateAndVersions() fact {

@@ -295,7 +295,7 @@ func TestFormat(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{sig(1.554), "1.55"}, {sig(9.999), "10.0"}, {sig(99.95), "100"}, {sig(0.09999), "0.100"}, {sig(0.0012), "0.00120"}, {sig(12345), "12300"}, {sig(0), "0"}, {sig(-2.5), "-2.50"}, {sig(math.NaN()), none}, {sig(math.Inf(-1)), none}, {sig(3e-9), "3.00e-09"},
 		{count(4718), "4720"}, {count(9996), "10.0" + nbsp + "k"}, {count(121_400), "121" + nbsp + "k"}, {count(999_499), "999" + nbsp + "k"}, {count(999_600), "1.00" + nbsp + "M"}, {count(5.05e8), "505" + nbsp + "M"},
-		{span(72_200, 75_400), "72.2–75.4" + nbsp + "k"}, {span(995, 12_000), "995–12.0" + nbsp + "k"},
+		{span(72_200, 75_400), "72.2" + nbsp + "k–75.4" + nbsp + "k"}, {span(995, 12_000), "995–12.0" + nbsp + "k"},
 		{roundCount(10_000), "10" + nbsp + "k"}, {roundCount(500), "500"}, {roundCount(0), "0"}, {round3(0.0200), "0.02"}, {round3(100), "100"},
 		{duration(512), "512" + nbsp + "ns"}, {duration(4.1e6), "4.10" + nbsp + "ms"}, {durations(4.1e6, 4.3e6), "4.10–4.30" + nbsp + "ms"}, {durations(9e5, 1.1e6), "900" + nbsp + "µs–1.10" + nbsp + "ms"},
 		{bytesize(900), "900" + nbsp + "B"}, {bytesize(437_288), "427" + nbsp + "KiB"}, {bytesize(24 << 30), "24.0" + nbsp + "GiB"},

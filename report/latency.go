@@ -21,18 +21,19 @@ type latencySection struct {
 
 type latencyPanel struct {
 	Title, Detail text
+	Heads         []string // the percentiles that some cell carries
 	Rows          []latencyRow
+	Notes         []text // the percentiles that none carries, and why
 }
 
 type latencyRow struct {
 	Backend identity
 	Raw     string
-	Figures []latencyFigure // one per percentile
+	Figures []latencyFigure // one per head
 	Why     text            // when the cell has no trial that counts
 }
 
 type latencyFigure struct {
-	Label text
 	Value string
 	Range string
 	Why   text // when there is no value
@@ -43,28 +44,80 @@ func (v *view) latency() latencySection {
 		ID: "latency", Nav: text{"Latency", "延迟"},
 		Title: text{"Latency of a step", "单步延迟"},
 		Lead: text{
-			"Percentiles of the steps within a trial, then the median over trials; below it the range over trials. A percentile stands only where a trial has enough steps to carry it: 11 for p50, 64 for p90, 662 for p99.",
-			"先取一次试验内各步的百分位数，再取各次试验的中位数；下方是各次试验的范围。步数足够时才给出百分位数：p50 需 11 步，p90 需 64 步，p99 需 662 步。",
+			"Percentiles of the steps within a trial, then the median over trials; below it the smallest and the largest trial. A percentile stands only where a trial has enough steps, each timed by itself: 11 for p50, 64 for p90, 662 for p99.",
+			"先取一次试验内各步的百分位数，再取各次试验的中位数；下方是各次试验中的最小值与最大值。只有逐步计时且步数足够时才给出百分位数：p50 需 11 步，p90 需 64 步，p99 需 662 步。",
 		},
+		Chart: chartPart{"ec-latency", text{"Interactive chart: the share of timings up to a given length", "交互图表：不超过某一时长的计时所占比例"}},
 	}}
 	for _, g := range v.groups {
-		p := latencyPanel{Title: g.Title, Detail: g.Detail}
-		for _, c := range g.cells {
-			row := latencyRow{Backend: c.Backend, Raw: c.ID}
-			if len(c.timed()) == 0 {
-				row.Why = c.why()
-			} else {
-				row.Figures = c.latencies()
-			}
-			p.Rows = append(p.Rows, row)
-		}
-		s.Panels = append(s.Panels, p)
+		s.Panels = append(s.Panels, latencyPanelOf(g))
 	}
 	return s
 }
 
-// latencies are the percentiles of a cell that has trials, or why a percentile
-// is absent.
+// latencyPanelOf leaves out the percentiles that no cell carries: a column of
+// excuses becomes a sentence.
+func latencyPanelOf(g *group) latencyPanel {
+	p := latencyPanel{Title: g.Title, Detail: g.Detail}
+	figures := make([][]latencyFigure, len(g.cells)) // nil: no trial that counts
+	for i, c := range g.cells {
+		if len(c.timed()) > 0 {
+			figures[i] = c.latencies()
+		}
+		p.Rows = append(p.Rows, latencyRow{Backend: c.Backend, Raw: c.ID})
+	}
+	absent := map[text][]text{} // why -> percentiles
+	var order []text
+	for k, pc := range percentiles {
+		why, carried := whyNone(figures, k)
+		if carried {
+			p.Heads = append(p.Heads, pc.name)
+			for i := range p.Rows {
+				if figures[i] != nil {
+					p.Rows[i].Figures = append(p.Rows[i].Figures, figures[i][k])
+				}
+			}
+		} else if !why.Empty() {
+			if absent[why] == nil {
+				order = append(order, why)
+			}
+			absent[why] = append(absent[why], same(pc.name))
+		}
+	}
+	for _, why := range order {
+		p.Notes = append(p.Notes, textf("No %s: %s.", "不给出 %s：%s。", joined(absent[why], ", ", "、"), why))
+	}
+	for i, c := range g.cells {
+		if figures[i] == nil {
+			p.Rows[i].Why = c.why()
+		}
+	}
+	return p
+}
+
+// Bare reports whether there is nothing for a table to show.
+func (p latencyPanel) Bare() bool {
+	return len(p.Heads) == 0 && !slices.ContainsFunc(p.Rows, func(r latencyRow) bool { return !r.Why.Empty() })
+}
+
+// whyNone says why no cell carries the percentile k; carried if one does.
+func whyNone(figures [][]latencyFigure, k int) (why text, carried bool) {
+	var whys []text
+	for _, f := range figures {
+		if f == nil {
+			continue
+		}
+		if f[k].Value != "" {
+			return text{}, true
+		}
+		if !slices.Contains(whys, f[k].Why) {
+			whys = append(whys, f[k].Why)
+		}
+	}
+	return joined(whys, "; ", "；"), false
+}
+
+// latencies are the percentiles of a cell that has trials, or why one is absent.
 func (c *cell) latencies() []latencyFigure {
 	rs := c.timed()
 	figures := make([]latencyFigure, len(percentiles))
@@ -74,10 +127,9 @@ func (c *cell) latencies() []latencyFigure {
 	}
 	for i, p := range percentiles {
 		f := &figures[i]
-		f.Label = same(p.name)
 		switch n := results.PercentileSamples(p.q); {
 		case maxBlock(rs) > 1:
-			f.Why = textf("steps were timed in blocks of %d", "按每 %d 步一块计时", maxBlock(rs))
+			f.Why = textf("steps were timed in blocks of %d", "每 %d 步合为一块计时", maxBlock(rs))
 		case fewest < n:
 			f.Why = textf("needs %d steps, has %d", "需 %d 步，仅 %d 步", n, fewest)
 		default:

@@ -41,15 +41,34 @@ func (v *view) memory() memorySection {
 	s := memorySection{section: section{
 		ID: "memory", Nav: text{"Memory", "内存"},
 		Title: text{"Memory", "内存"},
-		Lead: text{
-			"Peak of the process tree in memory trials, which are never speed samples. The part above import is what the workload cost; Go backends share one binary, so only that part compares them. Parameters and activations are counted from the shapes; the rest is gradients, optimizer state, temporaries and the allocator.",
-			"进程树的内存峰值，来自专门的内存试验，它们从不作为速度样本。高于导入后的部分才是负载的开销；各 Go 后端共用一个可执行文件，只有这部分可比。参数与激活由形状算出；其余为梯度、优化器状态、临时缓冲与分配器。",
-		},
+		Lead: textf(
+			"Peak of the process tree in memory trials (%s per cell, the median of them), which are never speed samples. PSS counts a page that processes share in parts. The part above the level after import is what the workload cost; Go backends share one binary, so only that part compares them. Parameters and activations are counted from the shapes; the rest is gradients, optimizer state, temporaries and the allocator. No figure here has an interval, and none is a verdict.",
+			"进程树的内存峰值，取自专门的内存试验（每个单元 %s 次，取中位数），这些试验从不作为速度样本。PSS 将进程间共享的页按份额计入。只有比导入后高出的部分才是负载的开销；各 Go 后端共用一个可执行文件，也只有这部分可比。参数与激活值按形状算出；其余为梯度、优化器状态、临时缓冲与分配器。这里的数字都没有区间，也都不是结论。",
+			v.memoryTrials()),
+		Chart: chartPart{"ec-memory", text{"Interactive chart: resident memory over time, first memory trial of each cell", "交互图表：每个单元首次内存试验中常驻内存随时间的变化"}},
 	}}
 	for _, g := range v.groups {
 		s.Panels = append(s.Panels, v.memoryPanel(g))
 	}
 	return s
+}
+
+// memoryTrials is how many memory trials the cells that have some hold: 1, or
+// 1 to 3.
+func (v *view) memoryTrials() text {
+	lo, hi := 0, 0
+	for _, c := range v.cells() {
+		if n := len(c.ended(results.KindMemory)); n > 0 {
+			if lo == 0 || n < lo {
+				lo = n
+			}
+			hi = max(hi, n)
+		}
+	}
+	if lo == hi {
+		return textf("%d", "%d", lo)
+	}
+	return textf("%d to %d", "%d 至 %d", lo, hi)
 }
 
 // level reads one figure of a cell's memory trials, the median over them.
@@ -109,11 +128,11 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 			top = max(top, x)
 		}
 		if w := c.work(); p.Model.Empty() && w.ParamBytes > 0 {
-			p.Model = textf("parameters %s, activations %s per step", "参数 %s，激活 %s（每步）", bytesize(float64(w.ParamBytes)), bytesize(float64(w.ActivationBytes)))
+			p.Model = textf("parameters %s, activations %s per step", "参数 %s，每步激活值 %s", bytesize(float64(w.ParamBytes)), bytesize(float64(w.ActivationBytes)))
 		}
 	}
 	const mib = 1 << 20
-	p.Axis = newAxis(top/mib, round3, text{"MiB, from zero", "MiB，从零起"})
+	p.Axis = newAxis(top/mib, round3, text{"PSS in MiB, from zero", "PSS，单位 MiB，从零起"})
 	for _, c := range g.cells {
 		p.Rows = append(p.Rows, c.memoryRow(p.Axis))
 	}
@@ -150,7 +169,7 @@ func (c *cell) memoryRow(a axis) memoryRow {
 	}
 	const mib = 1 << 20
 	row.Bars = a.stack([]float64{base / mib, params / mib, acts / mib, rest / mib}, memoryParts)
-	row.Read = textf("import %s, parameters %s, activations %s, rest %s", "导入 %s，参数 %s，激活 %s，其余 %s",
+	row.Read = textf("import %s, parameters %s, activations %s, rest %s", "导入后 %s，参数 %s，激活值 %s，其余 %s",
 		mebibytes(base), mebibytes(params), mebibytes(acts), mebibytes(rest))
 	return row
 }
@@ -165,7 +184,7 @@ func (c *cell) memoryWhy() text {
 		}
 		seen = true
 		if r.End != results.EndOK {
-			return same(line(r.Reason))
+			return remark(r.Reason)
 		}
 		if r.Memory == nil {
 			continue
@@ -178,7 +197,7 @@ func (c *cell) memoryWhy() text {
 		}
 		if len(whys) > 0 {
 			slices.Sort(whys)
-			return same(line(strings.Join(slices.Compact(whys), "; ")))
+			return remark(strings.Join(slices.Compact(whys), "; "))
 		}
 	}
 	if !seen {

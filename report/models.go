@@ -34,10 +34,10 @@ type layerRow struct {
 func (v *view) models() modelSection {
 	s := modelSection{section: section{
 		ID: "models", Nav: text{"The models", "模型"},
-		Title: text{"The models, layer by layer", "模型，逐层"},
+		Title: text{"The models, layer by layer", "各模型的逐层结构"},
 		Lead: text{
-			"What every backend was given. Shapes, operations and activations are those of one example, forward; 2 operations per multiply-add.",
-			"每个后端拿到的都是它。形状、运算量与激活均为单个样本的前向计算；一次乘加计 2 次运算。",
+			"What every backend was given. Shapes, operations and activations are those of one example, forward; 2 operations per multiply-add. Parameters and activations are counts of values.",
+			"每个后端拿到的都是这些模型。形状、运算量与激活值均按单个样本的一次前向计算；一次乘加计 2 次运算。参数与激活值以个数计。",
 		},
 	}}
 	seen := map[string]bool{}
@@ -50,7 +50,10 @@ func (v *view) models() modelSection {
 		seen[name] = true
 		m := model{Title: g.Title, Name: line(name), Params: whole(w.Params)}
 		if a := w.Source["article"]; a != "" {
-			m.Source = textf("article %s, %s", "文章 %s，%s", line(a), line(w.Source["place"]))
+			m.Source = textf("article %s", "文章 %s", line(a))
+			if place := line(w.Source["place"]); place != "" {
+				m.Source = textf("%s, %s", "%s，%s", m.Source, place)
+			}
 		}
 		var flops, acts int64
 		for _, l := range w.Layers {
@@ -82,7 +85,7 @@ func perStep(g *group) text {
 	if w == (results.Work{}) {
 		return g.Detail
 	}
-	return textf("%s: %s operations, parameters %s, activations %s per step", "%s：每步 %s 次运算，参数 %s，激活 %s",
+	return textf("%s: %s operations, parameters %s, activations %s per step", "%s：每步 %s 次运算，参数 %s，激活值 %s",
 		g.Detail, count(float64(w.ModelFLOPs)), bytesize(float64(w.ParamBytes)), bytesize(float64(w.ActivationBytes)))
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"strings"
 
 	"github.com/dlbench/dlbench/results"
 )
@@ -25,6 +26,7 @@ type proofRow struct {
 	What    text // check steps, or the last measured step
 	Badge   badge
 	Worst   string
+	Item    text // the worst item in words, where it is a loss
 	Got     string
 	Want    string
 	Error   string
@@ -38,11 +40,11 @@ type proofRow struct {
 
 func (v *view) proof() proofSection {
 	s := proofSection{section: section{
-		ID: "same-work", Nav: text{"Same work", "同一工作"},
-		Title: text{"Proof of the same work", "同一工作的证明"},
+		ID: "same-work", Nav: text{"Same work", "相同计算"},
+		Title: text{"Proof of the same work", "计算相同的证明"},
 		Lead: text{
-			"Speed counts only for the same work. Each row is the worst quantity over all trials of a cell, against a float64 oracle. The error must stay below the ceiling, and not below the floor: an error too small for a precision means that the precision was never applied. The strip is logarithmic: the vertical line is the ceiling.",
-			"只有做的是同一工作，速度才有意义。每行是一个单元所有试验中最差的量，与 float64 基准答案相比。误差须低于上限，也不得低于下限：误差小得不合该精度，说明该精度从未生效。横条为对数刻度，竖线是上限。",
+			"Speed counts only for the same work. Each row is the item with the largest error for its ceiling, over all trials of a cell, against a float64 oracle; of a tensor, its norm or a random projection. The relative error must stay below the ceiling, and not below the floor: an error too small for a precision means that the precision was never applied. The strip is logarithmic: the vertical line is the ceiling.",
+			"只有完成的计算相同，速度才可比。每行是一个单元所有试验中误差相对上限最大的一项，与 float64 参考答案相比；张量取其范数或随机投影。相对误差须低于上限，也不得低于下限：误差小到与该精度不符，说明并未真正使用该精度。横条为对数刻度，竖线是上限。",
 		},
 	}}
 	ok, all := 0, 0
@@ -69,7 +71,7 @@ func (v *view) proof() proofSection {
 		}
 		s.Panels = append(s.Panels, p)
 	}
-	s.Verdict = textf("%d of %d cells proven within their budgets.", "%[2]d 个单元中 %[1]d 个在预算内得到证明。", ok, all)
+	s.Verdict = textf("%d of %d cells proven within their error budgets.", "%[2]d 个单元中有 %[1]d 个在误差预算内得到证明。", ok, all)
 	s.Badge = checkBadge("ok")
 	if ok < all || all == 0 {
 		s.Badge = badge{"i-q", "b-open", text{"not all proven", "并非全部证明"}}
@@ -114,11 +116,8 @@ func (c *cell) proofRows() []proofRow {
 		}
 		row := proofRow{
 			Backend: c.Backend, Raw: c.ID, What: k.what, Badge: checkBadge(worst.Status), Mark: c.Backend.Mark(),
-			Worst: line(worst.Worst), Reason: same(line(worst.Reason)), Of: textf("%d trials", "%d 次试验", n),
+			Worst: line(worst.Worst), Item: lossItem(worst.Worst), Reason: remark(worst.Reason), Of: counts(n, "trial", "次试验"),
 			Got: none, Want: none, Error: none, Ceiling: none, Floor: none,
-		}
-		if n == 1 {
-			row.Of = text{"1 trial", "1 次试验"}
 		}
 		if worst.Ceiling > 0 {
 			row.Got, row.Want = exact(worst.Got), exact(worst.Want)
@@ -128,6 +127,19 @@ func (c *cell) proofRows() []proofRow {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// lossItem words the name of a loss, "loss 3"; other items are tensors and keep
+// their names.
+func lossItem(name string) text {
+	step, ok := strings.CutPrefix(line(name), "loss ")
+	if name == "" {
+		return text{"loss", "损失"}
+	}
+	if !ok {
+		return text{}
+	}
+	return textf("loss of step %s", "第 %s 步的损失", step)
 }
 
 // ceilingAt is where the ceiling stands on the strip: five decades below it,

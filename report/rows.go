@@ -121,12 +121,12 @@ func (r row) words() []string {
 	if span != "" {
 		rate += " (" + span + ")"
 	}
-	if ratioSpan != "" {
-		ratio += " (" + ratioSpan + ")"
+	if !ratioSpan.Empty() {
+		ratio += " (" + ratioSpan.EN + ")"
 	}
 	verdict := r.badge.Word.EN
 	if r.Detectable != nil && c.ranked() {
-		verdict += " (could show " + sig(*r.Detectable*100) + " %)"
+		verdict += " (" + detectable(*r.Detectable).EN + ")"
 	}
 	above := none
 	if r.Above != nil {
@@ -159,8 +159,8 @@ func plain(s string) string { return strings.NewReplacer(nbsp, " ", "\u202f", " 
 // counted is how compare begins a warning about trials; the rest of it, less
 // what stands in brackets, is the same for all cells.
 var (
-	counted   = regexp.MustCompile(`^\d+ of \d+ (trials )?`)
-	bracketed = regexp.MustCompile(` \([^()]*\)`)
+	counted   = regexp.MustCompile(`^(\d+) of (\d+) (?:trials )?`)
+	bracketed = regexp.MustCompile(` \(([^()]*)\)`)
 )
 
 // doubts are the reasons and warnings below a table, one line each: why cells

@@ -7,4 +7,11 @@ type section struct {
 	Nav   text // in the table of contents
 	Title text
 	Lead  text
+	Chart chartPart
+}
+
+// chartPart is a chart for the pointer, closed at first.
+type chartPart struct {
+	ID      string
+	Summary text
 }

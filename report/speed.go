@@ -77,19 +77,21 @@ func (c *cell) ranked() bool {
 	return c.summary != nil && c.summary.Median != nil && c.summary.Status == compare.StatusOK
 }
 
-// showRatio formats a ratio of speeds, and its interval for the line below.
-func showRatio(i interval) (mid, rng string) {
+// showRatio formats a ratio of speeds, and its range for the line below.
+func showRatio(i interval) (mid string, rng text) {
 	if i.Mid == nil {
-		return "", ""
+		return "", text{}
 	}
 	mid = times(*i.Mid)
 	switch {
 	case i.Lo != nil && i.Hi != nil:
-		rng = sig(*i.Lo) + "–" + sig(*i.Hi)
+		rng = same(sig(*i.Lo) + "–" + sig(*i.Hi))
 	case i.Lo != nil:
-		rng = "≥" + nbsp + sig(*i.Lo)
+		rng = same("≥" + nbsp + sig(*i.Lo))
 	case i.Hi != nil:
-		rng = "≤" + nbsp + sig(*i.Hi)
+		rng = same("≤" + nbsp + sig(*i.Hi))
+	default:
+		rng = text{"unbounded", "范围无界"}
 	}
 	return mid, rng
 }

@@ -12,7 +12,7 @@ import (
 type summarySection struct {
 	section
 	Notes    []text
-	Warnings []string
+	Warnings []text
 	Facts    []fact
 	Command  string
 	Versions []versionRow
@@ -20,7 +20,7 @@ type summarySection struct {
 
 type versionRow struct {
 	Backend identity
-	Kind    string
+	Kind    text
 	Version string
 	Reason  string // why there is none
 }
@@ -37,8 +37,8 @@ func (v *view) summary() summarySection {
 	if en := m.Notes["en"]; en != "" {
 		s.Notes = append(s.Notes, text{line(en), line(cmp.Or(m.Notes["zh"], en))})
 	}
-	for _, w := range slices.Concat(v.run.Warnings, v.analysis.Warnings) {
-		s.Warnings = append(s.Warnings, line(w))
+	for _, w := range v.warnings() {
+		s.Warnings = append(s.Warnings, remark(w))
 	}
 	add := func(en, zh string, value text) {
 		if !value.Empty() {
@@ -46,7 +46,7 @@ func (v *view) summary() summarySection {
 		}
 	}
 	add("suite", "套件", same(line(m.Suite)))
-	add("started", "开始", same(utc(m.Started)))
+	add("started", "开始时间", same(utc(m.Started)))
 	add("seed", "种子", same(strconv.FormatUint(m.Seed, 10)))
 	add("dlbench", "dlbench", same(line(m.Version)))
 	add("binary", "可执行文件", same(short(m.Binary)))
@@ -54,29 +54,29 @@ func (v *view) summary() summarySection {
 	add("baseline", "基准", same(v.baseline.Label))
 	p := v.analysis.Policy
 	if p.MaxRounds > 0 {
-		add("rule", "规则", textf("±%s, %s to %s rounds, false alarms %s over %d comparisons", "±%s，%s 至 %s 轮，%[5]d 个比较的总体误报率 %[4]s",
-			percent(p.MinEffect), strconv.Itoa(p.MinRounds), strconv.Itoa(p.MaxRounds), percent(p.Alpha), v.analysis.Family))
+		add("rule", "判定规则", textf("bound ±%s; %s to %s rounds; false alarms at most %s over all %s", "以 ±%s 为界；%s 至 %s 轮；%[5]s的总体误报率至多 %[4]s",
+			percent(p.MinEffect), strconv.Itoa(p.MinRounds), strconv.Itoa(p.MaxRounds), percent(p.Alpha), counts(v.analysis.Family, "comparison", "项比较")))
 	}
 	var limits []text
 	if m.Limits.TrialNS > 0 {
-		limits = append(limits, textf("trial %s", "单次试验 %s", duration(float64(m.Limits.TrialNS))))
+		limits = append(limits, textf("trial %s", "单次试验 %s", shortest(duration(float64(m.Limits.TrialNS)))))
 	}
 	if m.Limits.SuiteNS > 0 {
-		limits = append(limits, textf("suite %s", "套件 %s", duration(float64(m.Limits.SuiteNS))))
+		limits = append(limits, textf("suite %s", "套件 %s", shortest(duration(float64(m.Limits.SuiteNS)))))
 	}
 	if m.Limits.MemoryBytes > 0 {
-		limits = append(limits, textf("memory %s", "内存 %s", bytesize(float64(m.Limits.MemoryBytes))))
+		limits = append(limits, textf("memory %s", "内存 %s", shortest(bytesize(float64(m.Limits.MemoryBytes)))))
 	}
-	add("limits", "限制", joined(limits, ", ", "，"))
+	add("limits", "上限", joined(limits, ", ", "，"))
 	add("processor", "处理器", same(line(h.CPU)))
 	if h.Cores > 0 {
-		add("cores", "核", textf("%d, granted %s", "%d，可用 %s", h.Cores, ranges(h.Mask)))
+		add("CPUs", "CPU", textf("%d; may be used: number %s", "共 %d 个；可用编号：%s", h.Cores, ranges(h.Mask)))
 	}
 	if h.MemBytes > 0 {
 		add("memory", "内存", same(bytesize(float64(h.MemBytes))))
 	}
 	add("system", "系统", same(line(strings.Join([]string{h.OS, h.Arch, h.Kernel}, " "))))
-	add("virtual machine", "虚拟机", same(line(h.Virtual)))
+	add("virtualization", "虚拟化", virtual(h.Virtual))
 	add("frequency governor", "调频策略", same(line(h.Governor)))
 	add("GPUs", "GPU", same(line(strings.Join(h.GPUs, ", "))))
 	add("CPU features", "CPU 特性", same(line(strings.Join(h.Flags, " "))))
@@ -88,6 +88,17 @@ func (v *view) summary() summarySection {
 	add("environment", "环境变量", same(line(strings.Join(env, " "))))
 	s.Versions = v.versions()
 	return s
+}
+
+// warnings are those of the run and of the analysis, which repeats the run's.
+func (v *view) warnings() []string {
+	var all []string
+	for _, w := range slices.Concat(v.run.Warnings, v.analysis.Warnings) {
+		if !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 func (v *view) versions() []versionRow {
@@ -104,7 +115,7 @@ func (v *view) versions() []versionRow {
 		}
 		slices.Sort(kinds)
 		slices.Sort(vers)
-		row.Kind = line(strings.Join(slices.Compact(kinds), ", "))
+		row.Kind = known(slices.Compact(kinds))
 		row.Version = line(strings.Join(slices.Compact(vers), "; "))
 		rows = append(rows, row)
 	}

@@ -25,12 +25,6 @@ type throughputPanel struct {
 	Doubts        []doubt
 }
 
-// doubt is a warning about figures of the panel, with the backends it concerns.
-type doubt struct {
-	Text     string
-	Backends []identity
-}
-
 type throughputRow struct {
 	Backend identity
 	Raw     string // anchor of the trials
@@ -39,7 +33,8 @@ type throughputRow struct {
 	Range   string
 	Step    string // time per step
 	Ratio   string
-	RatioIv string
+	RatioIv text
+	Decided bool // the ratio carries a verdict
 	Base    bool
 	Badge   badge
 	Note    text
@@ -51,10 +46,11 @@ func (v *view) throughput() throughputSection {
 	s := throughputSection{
 		section: section{
 			ID: "throughput", Nav: text{"Throughput", "吞吐量"},
-			Title: text{"Throughput, workload by workload", "吞吐量，逐个负载"},
+			Title: text{"Throughput, workload by workload", "各负载的吞吐量"},
 			Lead: textf(
-				"Rows are sorted by speed; a colour is a framework wherever it appears on this page. Ratios are speeds relative to %s, from trials of the same round.",
-				"各行按速度排序；同一颜色在全页代表同一框架。比值是相对 %s 的速度，取自同一轮中的试验。", v.baseline.Label),
+				"Examples per second: the median over trials, below it a 95 %% interval of that median. Ratio: speed divided by the speed of %[1]s in the same round, the median over rounds, so above 1 is faster than %[1]s; below it the range of ratios that all evidence so far leaves open. Only the last column is a verdict; the order of the rows is none.",
+				"每秒样本数：各次试验的中位数，下方是该中位数的 95%% 区间。比值：同一轮中本后端的速度除以 %[1]s 的速度，取各轮的中位数，大于 1 即比 %[1]s 更快；下方是现有证据尚未排除的比值范围。只有末列是结论，行的次序不是。", v.baseline.Label),
+			Chart: chartPart{"ec-throughput", text{"Interactive chart: every timed trial, round by round", "交互图表：逐轮显示每次计时试验"}},
 		},
 		Baseline:  v.baseline,
 		MinEffect: percent(v.minEffect()),
@@ -102,12 +98,21 @@ func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
 	if row.Failed {
 		row.Note = c.why()
 	}
+	if c.summary != nil {
+		row.Trials = counts(c.summary.Trials, "trial", "次试验")
+		if c.summary.Failed > 0 {
+			row.Trials = textf("%d ok, %d not", "%d 次正常，%d 次异常", c.summary.Trials, c.summary.Failed)
+		}
+	}
 	i := c.throughput()
 	row.Rate, row.Range = showCount(i)
 	if step, ok := medianOf(c.timed(), stepNS); ok {
 		row.Step = duration(step)
 	}
 	if i.Mid != nil {
+		if row.Failed { // why stands below the table
+			row.Note = row.Trials
+		}
 		st := &strip{Grid: a.Grid(), Dot: a.at(*i.Mid), Hue: c.Backend.Hue, Mark: c.Backend.Mark()}
 		if i.Lo != nil && i.Hi != nil {
 			st.Lo, st.Hi = a.at(*i.Lo), a.at(*i.Hi)
@@ -118,27 +123,28 @@ func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
 		}
 		row.Strip = st
 	}
-	if c.summary != nil {
-		row.Trials = textf("%d trials", "%d 次试验", c.summary.Trials)
-		if c.summary.Trials == 1 {
-			row.Trials = text{"1 trial", "1 次试验"}
-		}
-		if c.summary.Failed > 0 {
-			row.Trials = textf("%d ok, %d not", "%d 次正常，%d 次不正常", c.summary.Trials, c.summary.Failed)
-		}
-	}
 	row.Badge = v.cellBadge(c)
 	if x := c.comparison; x != nil && !c.baseline {
 		row.Ratio, row.RatioIv = showRatio(speedup(x))
+		row.Decided = decided(x.Verdict) && !row.Failed
 		switch {
 		case row.Failed:
 		case x.Verdict == compare.Inconclusive && x.Detectable > 0 && !math.IsInf(x.Detectable, 0):
-			row.Note = textf("could have shown %s", "可分辨 %s", same(sig(x.Detectable*100)+nbsp+"%"))
+			row.Note = detectable(x.Detectable)
 		case x.Verdict == compare.Missing:
 			row.Note = c.baseWhy()
 		}
 	}
 	return row
+}
+
+// detectable says how small a difference all planned rounds would have shown;
+// one of more than the speed itself reads better as a ratio.
+func detectable(effect float64) text {
+	if effect >= 1 {
+		return textf("could show ≥"+nbsp+"%s", "可分辨 ≥"+nbsp+"%s的差异", text{times(1 + effect), sig(1+effect) + " 倍"})
+	}
+	return textf("could show ≥"+nbsp+"%s", "可分辨 ≥"+nbsp+"%s 的差异", percent(effect))
 }
 
 // baseWhy says why a measured cell has nothing to be compared with.
@@ -149,21 +155,6 @@ func (c *cell) baseWhy() text {
 		}
 	}
 	return text{"no valid pair of trials", "没有有效的配对"}
-}
-
-// doubt notes what compare warns of about a cell.
-func (p *throughputPanel) doubt(c *cell) {
-	for _, w := range c.warnings() {
-		w = line(w)
-		i := slices.IndexFunc(p.Doubts, func(d doubt) bool { return d.Text == w })
-		if i < 0 {
-			i = len(p.Doubts)
-			p.Doubts = append(p.Doubts, doubt{Text: w})
-		}
-		if bs := p.Doubts[i].Backends; len(bs) == 0 || bs[len(bs)-1] != c.Backend {
-			p.Doubts[i].Backends = append(bs, c.Backend)
-		}
-	}
 }
 
 // cellBadge is the verdict on a cell, or its status where none was reached.

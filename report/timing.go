@@ -44,15 +44,16 @@ var waiting = []string{"import", "build", "first", "warm-up"}
 func (v *view) time() timeSection {
 	s := timeSection{section: section{
 		ID: "time", Nav: text{"Where time goes", "时间去向"},
-		Title: text{"Where the time goes", "时间去了哪里"},
+		Title: text{"Where the time goes", "时间花在哪里"},
 		Lead: textf(
-			"The fastest step does not win a short job. Grey is waiting, colour is work; medians over trials. The steps that prove the work are left out. Last column: from how many steps on a cold start pays off against %s, where the steps themselves are decided.",
-			"步速最快者未必先完成短任务。灰色是等待，彩色是工作；取各次试验的中位数。用于证明的步不计入。末列：在步速已有结论时，冷启动在多少步之后优于 %s。", v.baseline.Label),
+			"The fastest step does not win a short job. The last part of a bar, in the colour of the framework, is the measured steps; all before it is waiting. Each part is the median over timed trials and the total is their sum; the steps that prove the work are left out. Last column: start-up included, from which step on a backend is ahead of %s, said only where the verdict is faster or slower.",
+			"单步最快的，未必最先完成短任务。条形的最后一段（框架的颜色）是测量步，之前都是等待。各段取各次计时试验的中位数，合计为各段之和；用于核对的步不计入。末列：计入启动时间，从第几步起领先于 %s；仅在结论为更快或更慢时给出。", v.baseline.Label),
+		Chart: chartPart{"ec-time", text{"Interactive chart: the same parts", "交互图表：同样的各段"}},
 	}}
 	for i, p := range waiting {
 		s.Phases = append(s.Phases, legendItem{"ph" + string(rune('0'+i)), phaseWord(p)})
 	}
-	s.Phases = append(s.Phases, legendItem{"fill f-oth", text{"measured steps, in the colour of the framework", "测量步，使用框架的颜色"}})
+	s.Phases = append(s.Phases, legendItem{"fill f-oth", text{"measured steps, in the colour of the framework; the figures below a bar are in this order", "测量步（框架的颜色）；条形下方的数字按此顺序排列"}})
 	for _, g := range v.groups {
 		s.Panels = append(s.Panels, v.timePanel(g))
 	}
@@ -92,7 +93,7 @@ func (v *view) timePanel(g *group) timePanel {
 			base = c
 		}
 	}
-	p.Axis = newAxis(top, round3, text{"seconds from process start", "进程启动后的秒数"})
+	p.Axis = newAxis(top, round3, text{"seconds, check steps left out", "秒，不含核对步"})
 	for _, c := range g.cells {
 		row := timeRow{Backend: c.Backend, Raw: c.ID}
 		parts, ok := c.phases()
@@ -139,7 +140,7 @@ func (c *cell) warmup() text {
 	case !ok:
 		return text{}
 	case capped > 0:
-		return textf("%s steps; not steady in %d of %d", "%s 步；%d/%d 次未达稳态", round3(n), capped, known)
+		return textf("%s steps; not steady in %d of %d", "%[1]s 步；%[3]d 次中 %[2]d 次未达稳态", round3(n), capped, known)
 	}
 	return textf("steady after %s steps", "%s 步后稳态", round3(n))
 }
@@ -156,10 +157,13 @@ func (c *cell) startup() (start, step float64, ok bool) {
 }
 
 // ahead says from or until how many steps a cell finishes before the baseline,
-// start-up included. It stays silent where the steps are not decided.
+// start-up included. Where that is not decided it says so.
 func ahead(c, base *cell) text {
 	if c.baseline {
 		return text{"baseline", "基准"}
+	}
+	if c.comparison != nil && c.ranked() && (c.comparison.Verdict == compare.Inconclusive || c.comparison.Verdict == compare.Equivalent) {
+		return verdictBadge(c.comparison.Verdict).Word
 	}
 	if base == nil || c.comparison == nil || (c.comparison.Verdict != compare.Improved && c.comparison.Verdict != compare.Regressed) {
 		return text{}
@@ -174,10 +178,10 @@ func ahead(c, base *cell) text {
 	case n <= 1 && faster:
 		return text{"ahead from the first step", "从第一步起领先"}
 	case n <= 1:
-		return text{"never ahead", "从不领先"}
+		return text{"never ahead", "始终落后"}
 	case faster:
 		return textf("ahead from step %s on", "自第 %s 步起领先", whole(int64(min(math.Ceil(n), 1e12))))
 	default:
-		return textf("ahead until step %s", "第 %s 步前领先", whole(int64(min(math.Floor(n), 1e12))))
+		return textf("ahead until step %s", "第 %s 步之前领先", whole(int64(min(math.Floor(n), 1e12))))
 	}
 }

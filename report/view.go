@@ -170,11 +170,7 @@ func (v *view) detail(c results.Cell) text {
 	if c.Checkpoint != 0 {
 		parts = append(parts, textf("checkpointed in %d", "检查点 %d 段", c.Checkpoint))
 	}
-	plural := "s"
-	if c.Threads == 1 {
-		plural = ""
-	}
-	parts = append(parts, textf("%d thread"+plural, "%d 线程", c.Threads))
+	parts = append(parts, counts(c.Threads, "thread", "线程"))
 	return joined(parts, " · ", " · ")
 }
 
@@ -204,14 +200,14 @@ func (c *cell) ended(kinds ...string) []*results.Record {
 // why says in one line why the cell has no figure.
 func (c *cell) why() text {
 	if c.summary != nil && c.summary.Reason != "" {
-		return same(line(c.summary.Reason))
+		return remark(c.summary.Reason)
 	}
 	for _, t := range c.trials {
 		if t.Record.End != results.EndOK && t.Record.Reason != "" {
-			return same(line(t.Record.Reason))
+			return remark(t.Record.Reason)
 		}
 	}
-	return text{"no trial that counts", "没有有效的试验"}
+	return text{"no trial that counts", "没有有效试验"}
 }
 
 // median of a copy of xs; false when there is none.
@@ -281,10 +277,7 @@ func utc(s string) string {
 
 // hostLine is the machine in one line.
 func hostLine(h results.Host) text {
-	parts := []text{textf("%d cores", "%d 核", h.Cores)}
-	if h.Cores == 1 {
-		parts[0] = text{"1 core", "1 核"}
-	}
+	parts := []text{counts(h.Cores, "core", "核")}
 	if h.Cores == 0 {
 		parts[0] = text{"unknown number of cores", "核数未知"}
 	}
@@ -294,11 +287,11 @@ func hostLine(h results.Host) text {
 	if h.MemBytes > 0 {
 		parts = append(parts, same(bytesize(float64(h.MemBytes))))
 	}
-	switch virtual := line(h.Virtual); {
-	case strings.Contains(virtual, " "): // a sentence, such as "docker in a virtual machine"
-		parts = append(parts, same(virtual))
-	case virtual != "":
-		parts = append(parts, textf("%s guest", "%s 虚拟机", strings.ToUpper(virtual)))
+	switch name := line(h.Virtual); {
+	case strings.Contains(name, " "): // a sentence, such as "docker in a virtual machine"
+		parts = append(parts, virtual(name))
+	case name != "":
+		parts = append(parts, textf("%s guest", "%s 虚拟机", strings.ToUpper(name)))
 	}
 	switch len(h.GPUs) {
 	case 0:

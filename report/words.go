@@ -167,6 +167,44 @@ func kindWord(k string) text {
 	return foreign(k)
 }
 
+// known words the kinds of backends that the protocol knows.
+func known(kinds []string) text {
+	words := make([]text, len(kinds))
+	for i, k := range kinds {
+		switch k {
+		case "eager":
+			words[i] = text{"eager", "动态图（eager）"}
+		case "static-graph":
+			words[i] = text{"static graph", "静态图"}
+		case "compiled":
+			words[i] = text{"compiled", "编译"}
+		default:
+			words[i] = foreign(k)
+		}
+	}
+	return joined(words, ", ", "，")
+}
+
+// virtual words what the harness says of the host's virtualization.
+func virtual(s string) text {
+	s = line(s)
+	if container, ok := strings.CutSuffix(s, " in a virtual machine"); ok {
+		return text{s, "虚拟机中的 " + container + " 容器"}
+	}
+	if s == "virtual machine" {
+		return text{s, "虚拟机"}
+	}
+	return same(s)
+}
+
+// counts is a number with its noun: 1 comparison, 2 comparisons.
+func counts(n int, noun, zh string) text {
+	if n != 1 {
+		noun += "s"
+	}
+	return textf("%d "+noun, "%d "+zh, n)
+}
+
 // modeWord names a mode.
 func modeWord(m string) text {
 	switch m {

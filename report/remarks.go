@@ -1,0 +1,145 @@
+package report
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/dlbench/dlbench/results"
+)
+
+// remark shows a sentence that compare or a worker wrote in English. What
+// compare always says alike is translated; anything else stands in the Chinese
+// text as a quotation, behind a Chinese phrase.
+func remark(s string) text {
+	s = line(s)
+	if s == "" {
+		return text{}
+	}
+	return text{s, chinese(s)}
+}
+
+// remarks are the sentences of compare and results. A tail that is free text is
+// captured last and translated by itself.
+var remarks = []struct {
+	en   *regexp.Regexp
+	zh   string // $1, $2: what was captured
+	tail bool
+}{
+	{regexp.MustCompile(`^no trial in a complete round$`), "没有属于完整轮次的试验", false},
+	{regexp.MustCompile(`^(\d+) failed beside (\d+) valid trials; the first: (.+)$`), "$2 次有效试验之外另有 $1 次失败；首次失败：", true},
+	{regexp.MustCompile(`^not proven the same work: (.+)$`), "未能证明计算相同：", true},
+	{regexp.MustCompile(`^gradients not checked: (.+)$`), "梯度未核对：", true},
+	{regexp.MustCompile(`^no memory figures: (.+)$`), "没有内存数据：", true},
+	{regexp.MustCompile(`^a trial was not checked$`), "有试验未经核对", false},
+	{regexp.MustCompile(`^no oracle for an opaque workload$`), "该负载不公开模型结构，没有参考答案可供核对", false},
+	{regexp.MustCompile(`^(\d+) valid trials?; an interval takes (\d+)$`), "有效试验仅 $1 次；给出区间至少需要 $2 次", false},
+	{regexp.MustCompile(`^no trial has a (\S+)$`), "没有试验测得 $1", false},
+	{regexp.MustCompile(`^the baseline (.+) is not planned for (\S+)$`), "$2 的计划中没有基准 $1", false},
+	{regexp.MustCompile(`^(\d+) rounds? left out: one side has no (\S+)$`), "略去 $1 轮：其中一方没有 $2", false},
+	{regexp.MustCompile(`^no round has both sides$`), "没有一轮同时测得双方", false},
+	{regexp.MustCompile(`^the ratio moved during the run: its median lies outside of the range that earlier rounds left open$`), "比值在运行期间发生漂移：其中位数落在此前各轮尚未排除的范围之外", false},
+	{regexp.MustCompile(`^no single ratio explains all rounds: it moved during the run$`), "没有一个比值能解释所有轮次：比值在运行期间发生漂移", false},
+	{regexp.MustCompile(`^incomplete, so not counted: rounds? (.+)$`), "轮次不完整，未计入：第 $1 轮", false},
+	{regexp.MustCompile(`^no verdict is possible: (\d+) comparisons share alpha (\S+), which takes more than (\d+) rounds$`), "不可能得出结论：$1 项比较共用误报率 $2，所需轮次多于 $3 轮", false},
+	{regexp.MustCompile(`^(.+): not there: the run ended before its first trial$`), "$1 不存在：运行在首次试验之前就已结束", false},
+	{regexp.MustCompile(`^(.+): dropped a torn last line of (\d+) bytes$`), "$1：丢弃了末尾写入不完整的一行（$2 字节）", false},
+	{regexp.MustCompile(`^(\d+) of (\d+) trials not steady after the longest warm-up$`), "$2 次试验中有 $1 次预热到上限仍未达稳态", false},
+	{regexp.MustCompile(`^trials not steady after the longest warm-up$`), "预热到上限仍未达稳态的试验", false},
+	{regexp.MustCompile(`^trials measured for less than (\d+) ms, too short for the harness's clock to confirm$`), "测量时间不足 $1 ms、无法由主控进程的时钟核实的试验", false},
+	{regexp.MustCompile(`^trials used more CPU than granted$`), "CPU 用量超出分配的试验", false},
+	{regexp.MustCompile(`^trials disturbed$`), "受到干扰的试验", false},
+	{regexp.MustCompile(`^trials have no (\S+)$`), "没有测得 $1 的试验", false},
+	{regexp.MustCompile(`^up to (\S+) CPUs, granted (\d+)$`), "最多 $1 个 CPU，分配 $2 个", false},
+}
+
+// ended is how compare begins the reason of a trial that was not ok: its end,
+// and the phase in which it came.
+var ended = regexp.MustCompile(`^(wrong|unsupported|protocol|timeout|oom|crashed)(?: in (import|build|first|check|warm-up|measure))?(?:: (.+))?$`)
+
+func chinese(s string) string {
+	for _, r := range remarks {
+		m := r.en.FindStringSubmatch(s)
+		if m == nil {
+			continue
+		}
+		zh := string(r.en.ExpandString(nil, r.zh, s, r.en.FindStringSubmatchIndex(s)))
+		if r.tail {
+			zh += chinese(m[len(m)-1])
+		}
+		return zh
+	}
+	if m := ended.FindStringSubmatch(s); m != nil {
+		zh := endBadge(m[1]).Word.ZH
+		if m[2] != "" {
+			zh = "“" + phaseWord(m[2]).ZH + "”阶段" + zh
+		}
+		if m[3] != "" {
+			zh += "；" + chinese(m[3])
+		}
+		return zh
+	}
+	return "英文原文：" + s
+}
+
+// doubt is a warning about figures of a panel, with the backends it concerns.
+type doubt struct {
+	Text    text
+	Signals bool // the section on disturbances tells more
+	Cells   []doubtCell
+}
+
+// Whole reports whether the warning is of cells as such, not of some of their
+// trials.
+func (d doubt) Whole() bool { return d.Cells[0].Note.Empty() }
+
+type doubtCell struct {
+	Backend identity
+	Note    text // in how many trials
+}
+
+// shown is how much of a reason stands below a table; the part on trials that
+// were not ok has it whole.
+const shown = 200
+
+// doubts are the warnings about a panel's cells, those of one kind together,
+// and why a cell that was measured is not ranked.
+func (p *throughputPanel) doubt(c *cell) {
+	add := func(of text, signals bool, note text) {
+		for i := range p.Doubts {
+			if p.Doubts[i].Text == of {
+				p.Doubts[i].Cells = append(p.Doubts[i].Cells, doubtCell{c.Backend, note})
+				return
+			}
+		}
+		p.Doubts = append(p.Doubts, doubt{of, signals, []doubtCell{{c.Backend, note}}})
+	}
+	if !c.ranked() && c.throughput().Mid != nil {
+		why := c.why()
+		add(text{clean(why.EN, shown), clean(why.ZH, shown)}, false, text{})
+	}
+	for _, w := range c.warnings() {
+		w = line(w)
+		m := counted.FindStringSubmatch(w)
+		if m == nil {
+			add(remark(w), false, text{})
+			continue
+		}
+		rest := strings.TrimPrefix(w, m[0])
+		kind := "trials " + bracketed.ReplaceAllString(rest, "")
+		note := textf("%s of %s", "%[2]s 次中 %[1]s 次", m[1], m[2])
+		signals := kind == "trials disturbed"
+		if b := bracketed.FindStringSubmatch(rest); b != nil && !signals {
+			note = textf("%s (%s)", "%s（%s）", note, remark(b[1]))
+		}
+		add(remark(kind), signals, note)
+	}
+}
+
+// reason words the reason of a trial that did not end ok, as it was recorded.
+func reason(r *results.Record) text {
+	s := clean(r.Reason, 2000)
+	if s == "" {
+		return text{}
+	}
+	return text{s, "记录的原因（英文原文）：" + s}
+}

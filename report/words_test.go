@@ -1,0 +1,176 @@
+package report
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/resultstest"
+)
+
+// Free text from records is never left bare in the Chinese page: it is
+// translated where compare always says it alike, else quoted.
+func TestRemarks(t *testing.T) {
+	for en, zh := range map[string]string{
+		"no trial in a complete round": "没有属于完整轮次的试验",
+		"1 failed beside 6 valid trials; the first: protocol in first: ran: too slow": "6 次有效试验之外另有 1 次失败；首次失败：“第一步”阶段违反协议；英文原文：ran: too slow",
+		"unsupported in build: no LSTM":                                               "“构建”阶段不支持；英文原文：no LSTM",
+		"oom":                                                                         "内存不足",
+		"not proven the same work: no oracle for an opaque workload":                             "未能证明计算相同：该负载不公开模型结构，没有参考答案可供核对",
+		"5 valid trials; an interval takes 6":                                                    "有效试验仅 5 次；给出区间至少需要 6 次",
+		"1 round left out: one side has no step-time":                                            "略去 1 轮：其中一方没有 step-time",
+		"incomplete, so not counted: round 12":                                                   "轮次不完整，未计入：第 12 轮",
+		"trials disturbed":                                                                       "受到干扰的试验",
+		"3 of 7 trials not steady after the longest warm-up":                                     "7 次试验中有 3 次预热到上限仍未达稳态",
+		"something that no version has said yet":                                                 "英文原文：something that no version has said yet",
+		"/run/trials.jsonl:9: dropped a torn last line of 17 bytes":                              "/run/trials.jsonl:9：丢弃了末尾写入不完整的一行（17 字节）",
+		"no verdict is possible: 8 comparisons share alpha 0.05, which takes more than 7 rounds": "不可能得出结论：8 项比较共用误报率 0.05，所需轮次多于 7 轮",
+		"": "",
+	} {
+		if got := remark(en); got.EN != en || got.ZH != zh {
+			t.Errorf("%q: got %q and %q, want %q", en, got.EN, got.ZH, zh)
+		}
+	}
+}
+
+// Warnings of one kind share a line, and each says for whom and how often.
+func TestDoubts(t *testing.T) {
+	a, b := identify("eager", ""), identify("gomlx", "")
+	var p throughputPanel
+	p.doubt(&cell{Backend: a, summary: &compare.Summary{Warnings: []string{
+		"3 of 7 trials not steady after the longest warm-up", "7 of 7 trials disturbed (other processes ran)",
+		"2 of 7 trials used more CPU than granted (up to 1.32 CPUs, granted 1)",
+	}}})
+	p.doubt(&cell{Backend: b, summary: &compare.Summary{Warnings: []string{
+		"1 of 7 trials not steady after the longest warm-up", "6 of 6 trials disturbed (the canary was slow)",
+	}}})
+	want := []doubt{
+		{remark("trials not steady after the longest warm-up"), false, []doubtCell{{a, text{"3 of 7", "7 次中 3 次"}}, {b, text{"1 of 7", "7 次中 1 次"}}}},
+		{remark("trials disturbed"), true, []doubtCell{{a, text{"7 of 7", "7 次中 7 次"}}, {b, text{"6 of 6", "6 次中 6 次"}}}},
+		{remark("trials used more CPU than granted"), false, []doubtCell{{a, text{"2 of 7 (up to 1.32 CPUs, granted 1)", "7 次中 2 次（最多 1.32 个 CPU，分配 1 个）"}}}},
+	}
+	if len(p.Doubts) != len(want) {
+		t.Fatalf("%+v", p.Doubts)
+	}
+	for i, d := range p.Doubts {
+		if d.Text != want[i].Text || d.Signals != want[i].Signals || len(d.Cells) != len(want[i].Cells) {
+			t.Errorf("got %+v, want %+v", d, want[i])
+			continue
+		}
+		for k := range d.Cells {
+			if d.Cells[k] != want[i].Cells[k] {
+				t.Errorf("got %+v, want %+v", d.Cells[k], want[i].Cells[k])
+			}
+		}
+	}
+}
+
+// A long reason stands below the table, not in the row, and whole where the
+// trial is shown.
+func TestLongReason(t *testing.T) {
+	run := resultstest.Golden()
+	long := "protocol: " + strings.Repeat("{\"t\":\"ran\"} ", 60) + "the end"
+	for i := range run.Records {
+		if r := &run.Records[i]; r.End == results.EndCrashed {
+			r.End, r.Reason = results.EndProtocol, long
+		}
+	}
+	page := renderHTML(t, run, compare.Analyze(run))
+	for _, row := range regexp.MustCompile(`class="vdc">.*</td></tr>`).FindAllString(page, -1) {
+		if len(row) > 700 {
+			t.Errorf("a verdict of %d bytes: %s", len(row), row)
+		}
+	}
+	if !strings.Contains(between(t, page, `<section id="failures"`, "</section>"), "the end") {
+		t.Error("the reason is nowhere whole")
+	}
+}
+
+// Warnings of the run, which the analysis repeats, stand there once.
+func TestWarningsOnce(t *testing.T) {
+	run := resultstest.Golden()
+	run.Warnings = []string{"trials.jsonl:9: dropped a torn last line of 17 bytes"}
+	v := newView(run, compare.Analyze(run))
+	n := 0
+	for _, w := range v.summary().Warnings {
+		if strings.Contains(w.EN, "torn") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d times", n)
+	}
+}
+
+// A ratio that nothing bounds says so, and is not set in bold.
+func TestUnbounded(t *testing.T) {
+	run, a := golden(t)
+	for i := range a.Groups {
+		for j := range a.Groups[i].Comparisons {
+			if c := &a.Groups[i].Comparisons[j]; c.Ratio != nil {
+				c.Lo, c.Hi, c.Verdict, c.Detectable = nil, nil, compare.Inconclusive, 5.89
+			}
+		}
+	}
+	page := between(t, renderHTML(t, run, a), `<section id="throughput"`, "</section>")
+	for _, want := range []string{"unbounded", "范围无界", "could show ≥\u00a06.89×", "可分辨 ≥\u00a06.89 倍的差异", `<span class="mut">1.23×</span>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the section lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "<b>1.23×</b>") {
+		t.Error("an undecided ratio in bold")
+	}
+	if answer := newView(run, a).answer(); !strings.HasPrefix(answer.EN, "No difference in speed from Gorgonia is decided on this host: dlbench eager is undecided in 4 of 5 comparisons") || !strings.HasPrefix(answer.ZH, "在这台主机上，与 Gorgonia 的速度差异都尚无定论：dlbench eager 5 项比较中 4 项尚无定论") {
+		t.Errorf("%s\n%s", answer.EN, answer.ZH)
+	}
+}
+
+// One is not plural, and all is not "n of n".
+func TestCounts(t *testing.T) {
+	up := []float64{2.5}
+	for _, test := range []struct {
+		of     tally
+		en, zh string
+	}{
+		{tally{faster: 1, up: up}, "faster in its one comparison, at 2.50× the speed of B", "仅有的 1 项比较更快（速度是 B 的 2.50 倍）"},
+		{tally{slower: 2, down: []float64{0.5, 0.25}}, "slower in all 2 comparisons, at 0.250× to 0.500× the speed of B", "全部 2 项比较均更慢（速度是 B 的 0.250 至 0.500 倍）"},
+		{tally{faster: 1, up: up, undecided: 2, without: 1}, "faster in 1 of 4 comparisons, at 2.50× the speed of B, undecided in 2, not comparable in 1", "4 项比较中 1 项更快（速度是 B 的 2.50 倍），2 项尚无定论，1 项无法比较"},
+	} {
+		if got := test.of.clause("B"); got.EN != test.en || got.ZH != test.zh {
+			t.Errorf("got %q and %q", got.EN, got.ZH)
+		}
+	}
+	run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: 7})
+	for _, s := range []string{">1 trials", ">1 comparisons", " 1 threads", " 1 cores"} {
+		if strings.Contains(renderHTML(t, run, compare.Analyze(run)), s) {
+			t.Errorf("%q on the page", s)
+		}
+	}
+}
+
+// Percentiles that no cell carries are a sentence, not a column.
+func TestLatencyColumns(t *testing.T) {
+	run, a := golden(t)
+	v := newView(run, a)
+	for _, p := range v.latency().Panels {
+		for _, head := range p.Heads {
+			if head == "p99" {
+				t.Errorf("%s has p99 from 20 steps", p.Title.EN)
+			}
+		}
+		for _, r := range p.Rows {
+			if len(r.Figures) != 0 && len(r.Figures) != len(p.Heads) {
+				t.Errorf("%d figures under %d heads", len(r.Figures), len(p.Heads))
+			}
+		}
+	}
+	page := renderHTML(t, run, a)
+	for _, want := range []string{"No p99: needs 662 steps, has 20.", "不给出 p99：需 662 步，仅 20 步。"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
