@@ -121,7 +121,10 @@ func (c *cell) proofRows() []proofRow {
 		}
 		if worst.Ceiling > 0 {
 			row.Got, row.Want = exact(worst.Got), exact(worst.Want)
-			row.Error, row.Ceiling, row.Floor = scientific(worst.Error), scientific(worst.Ceiling), scientific(worst.Floor)
+			row.Error, row.Ceiling, row.Floor = scientific(worst.Error), scientific(worst.Ceiling), none
+			if worst.Floor > 0 { // 0: too small an error is not held against it
+				row.Floor = scientific(worst.Floor)
+			}
 			row.Dot = pct(logShare(worst.Error / worst.Ceiling))
 		}
 		rows = append(rows, row)

@@ -162,7 +162,10 @@ func ahead(c, base *cell) text {
 	if c.baseline {
 		return text{"baseline", "基准"}
 	}
-	if c.comparison != nil && c.ranked() && (c.comparison.Verdict == compare.Inconclusive || c.comparison.Verdict == compare.Equivalent) {
+	if c.summary != nil && c.summary.Status != compare.StatusOK {
+		return statusBadge(c.summary.Status).Word
+	}
+	if c.comparison != nil && (c.comparison.Verdict == compare.Inconclusive || c.comparison.Verdict == compare.Equivalent) {
 		return verdictBadge(c.comparison.Verdict).Word
 	}
 	if base == nil || c.comparison == nil || (c.comparison.Verdict != compare.Improved && c.comparison.Verdict != compare.Regressed) {

@@ -174,6 +174,8 @@ func known(kinds []string) text {
 		switch k {
 		case "eager":
 			words[i] = text{"eager", "动态图（eager）"}
+		case "define-by-run":
+			words[i] = text{k, "动态图"}
 		case "static-graph":
 			words[i] = text{"static graph", "静态图"}
 		case "compiled":
