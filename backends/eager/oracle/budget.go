@@ -74,14 +74,14 @@ const (
 )
 
 // experiments is how many runs with noise a program gets, and the margin over
-// the largest response. A large program gets fewer, and a wider margin in turn: the
-// largest of few responses is a poorer guess, and its sums are longer.
+// the largest response. The sums of a large program are longer, so its margin is
+// wider; the largest programs get fewer runs, and a still wider margin in turn.
 func (o *run) experiments() (runs int, margin float64) {
 	switch cost := o.cost(); {
 	case cost < 2e10:
 		return 8, 3
-	case cost < 1e11:
-		return 4, 8
+	case cost < 2e11:
+		return 8, 8
 	}
 	return 2, 12
 }
