@@ -25,20 +25,32 @@ type Client struct {
 	lines *lineReader
 	lost  error
 
-	// MaxGap and MaxGapShare bound how far the sum of a run's samples may stay
-	// below the client's own clock: the larger of the two is granted.
+	// MaxGap and MaxGapShare bound how far the sum of a measured run's samples
+	// may stay below the client's own clock: the larger of the two is granted.
 	MaxGap      time.Duration // 5 ms
 	MaxGapShare float64       // 0.02
-	// Delay, if set, is how long the threads of both ends have waited for a CPU
-	// until now. What grew during a run is granted on top, up to MaxDelay: on a
-	// busy host an honest worker is woken late, and so is the client.
-	Delay    func() time.Duration
-	MaxDelay time.Duration // 100 ms
+	// Account, if set, asks the system what it counts for the two ends: the
+	// second witness, which no load of the host can confuse.
+	Account func() Account
+	CPUs    int // granted to the worker
+}
+
+// Account is what the system has counted for the two ends of a session until
+// now.
+type Account struct {
+	// Waiting is how long threads of both ends were ready without a CPU. What it
+	// grew during a run is granted on top of the gap, up to 250 ms: on a busy host
+	// an honest worker is woken late, and so is the client.
+	Waiting time.Duration
+	// CPU is the time that the worker's process spent on CPUs, 0 where it cannot
+	// be read. Work that was really done takes CPU time whenever it is done, so a
+	// worker cannot claim less time than its granted CPUs needed for it.
+	CPU time.Duration
 }
 
 // NewClient returns a client that reads replies from r and writes requests to w.
 func NewClient(r io.Reader, w io.Writer) *Client {
-	return &Client{w: w, lines: newLineReader(r), MaxGap: 5 * time.Millisecond, MaxGapShare: 0.02, MaxDelay: 100 * time.Millisecond}
+	return &Client{w: w, lines: newLineReader(r), MaxGap: 5 * time.Millisecond, MaxGapShare: 0.02}
 }
 
 // Hello opens the session. T and Protocol are filled in. An unknown key goes
@@ -106,27 +118,35 @@ func (c *Client) Check(steps int, grads bool) (workloads.Digest, error) {
 
 // Run asks for blocks x perBlock timed steps. A reply whose clock disagrees
 // with the client's, which starts before the request is written and stops
-// when the reply was read, is a *ProtocolError that names both.
+// when the reply was read, is a *ProtocolError that names both. In phases other
+// than PhaseMeasure, whose times are no samples, the worker's clock must only
+// not exceed the client's.
 func (c *Client) Run(phase string, blocks, perBlock int) (Ran, error) {
 	var reply Ran
-	before := c.delay()
+	before := c.account()
 	own, err := c.timed(RunRequest{T: "run", Phase: phase, Blocks: blocks, PerBlock: perBlock}, "ran", &reply,
 		"phase", "block_ns", "wall_ns", "cpu_ns", "loss")
 	if err != nil {
 		return Ran{}, err
 	}
-	delayed := min(max(0, c.delay()-before), c.MaxDelay)
-	if err := c.checkRan(reply, own, delayed, phase, blocks); err != nil {
+	if err := c.checkRan(reply, own, phase, blocks); err != nil {
 		return Ran{}, err
+	}
+	if phase == PhaseMeasure {
+		after := c.account()
+		grown := Account{Waiting: max(0, after.Waiting-before.Waiting), CPU: max(0, after.CPU-before.CPU)}
+		if err := c.checkClocks(reply, own, grown); err != nil {
+			return Ran{}, err
+		}
 	}
 	return reply, nil
 }
 
-func (c *Client) delay() time.Duration {
-	if c.Delay == nil {
-		return 0
+func (c *Client) account() Account {
+	if c.Account == nil {
+		return Account{}
 	}
-	return c.Delay()
+	return c.Account()
 }
 
 // Reset asks for the state after build.
@@ -199,7 +219,10 @@ func (c *Client) unread(want string, line []byte, err error) error {
 
 // gone records that the other end of the pipe is closed.
 func (c *Client) gone(want string, err error) error {
-	c.lost = fmt.Errorf("worker closed its end before the reply %q: %w (%v)", want, io.ErrUnexpectedEOF, err)
+	c.lost = fmt.Errorf("worker closed its end before the reply %q: %w", want, io.ErrUnexpectedEOF)
+	if !errors.Is(err, io.EOF) {
+		c.lost = fmt.Errorf("%w (%v)", c.lost, err)
+	}
 	return c.lost
 }
 

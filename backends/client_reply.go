@@ -46,8 +46,8 @@ func (c *Client) workerError(line []byte) error {
 }
 
 // checkRan holds a run's numbers against each other and against own, the time
-// that the client itself saw pass, of which delayed was spent waiting for a CPU.
-func (c *Client) checkRan(ran Ran, own, delayed time.Duration, phase string, blocks int) error {
+// that the client itself saw pass.
+func (c *Client) checkRan(ran Ran, own time.Duration, phase string, blocks int) error {
 	if ran.Phase != phase {
 		return c.broken("ran: phase is %.40q, want %q", ran.Phase, phase)
 	}
@@ -86,10 +86,39 @@ func (c *Client) checkRan(ran Ran, own, delayed time.Duration, phase string, blo
 		return c.broken("ran: worker's clock says wall_ns %v, but only %v passed on the harness's clock",
 			time.Duration(ran.WallNS), own)
 	}
-	gap, allowed := own-time.Duration(sum), max(c.MaxGap, time.Duration(c.MaxGapShare*float64(own)))+delayed
+	return nil
+}
+
+// maxWaiting bounds what a busy host excuses.
+const maxWaiting = 250 * time.Millisecond
+
+// CPU time that a worker may spend outside of its blocks during a run: to parse
+// the request, read the loss and write the reply, and per further CPU for
+// threads of a runtime that spin before they sleep.
+const (
+	outsideCPU  = 2 * time.Millisecond
+	spinningCPU = 5 * time.Millisecond
+)
+
+// checkClocks holds the sum of a measured run's samples against the client's
+// own clock, and against the CPU time that the system counted meanwhile.
+func (c *Client) checkClocks(ran Ran, own time.Duration, grown Account) error {
+	var sum time.Duration
+	for _, ns := range ran.BlockNS {
+		sum += time.Duration(ns)
+	}
+	gap, allowed := own-sum, max(c.MaxGap, time.Duration(c.MaxGapShare*float64(own)))+min(grown.Waiting, maxWaiting)
 	if gap > allowed {
 		return c.broken("ran: worker's clock says %v in blocks (wall_ns %v), but %v passed on the harness's clock: %v unaccounted for, at most %v allowed",
-			time.Duration(sum), time.Duration(ran.WallNS), own, gap, allowed)
+			sum, time.Duration(ran.WallNS), own, gap, allowed)
+	}
+	if c.CPUs < 1 {
+		return nil
+	}
+	room := time.Duration((1+c.MaxGapShare)*float64(sum))*time.Duration(c.CPUs) + outsideCPU + spinningCPU*time.Duration(c.CPUs-1)
+	if grown.CPU > room {
+		return c.broken("ran: worker's clock says %v in blocks, but its process spent %v on %d CPU(s) meanwhile, where at most %v fits",
+			sum, grown.CPU, c.CPUs, room)
 	}
 	return nil
 }

@@ -146,6 +146,9 @@ func (s *server) refuse(at string, err error) error {
 }
 
 func (s *server) hello(line []byte) (any, error) {
+	if s.greeted {
+		return nil, errors.New("this session has begun already")
+	}
 	var req Hello
 	if err := json.Unmarshal(line, &req); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package backends
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ func decodeJob(raw json.RawMessage) (Job, error) {
 	return job, validate(job)
 }
 
+// inputKinds are the kinds of input that PROTOCOL.md defines.
+var inputKinds = []string{workloads.KindImage, workloads.KindVector, workloads.KindTokens, workloads.KindSequence}
+
 // validate refuses a job that contradicts itself or lacks a part.
 func validate(job Job) error {
 	p, s := job.Program, job.Settings
@@ -35,6 +39,10 @@ func validate(job Job) error {
 		return fmt.Errorf(`%w: program.mode is %q, known are "train" and "infer"`, ErrUnsupported, p.Mode)
 	case p.Schema != workloads.ProgramSchema:
 		return fmt.Errorf("%w: program.schema is %d, this worker reads %d", ErrUnsupported, p.Schema, workloads.ProgramSchema)
+	case !slices.Contains(inputKinds, p.Input.Kind):
+		return fmt.Errorf("%w: program.input.kind is %q, known are %v", ErrUnsupported, p.Input.Kind, inputKinds)
+	case p.Loss.Attr.Reduction != "mean":
+		return fmt.Errorf(`%w: reduction of the loss is %q, known is "mean"`, ErrUnsupported, p.Loss.Attr.Reduction)
 	case !slices.Contains(workloads.Devices, s.Device):
 		return fmt.Errorf("%w: settings.device is %q, known are %v", ErrUnsupported, s.Device, workloads.Devices)
 	case !slices.Contains(workloads.Placements, s.Data):
@@ -50,6 +58,8 @@ func validate(job Job) error {
 			p.Mode, p.Batch, p.Accumulate, s.Mode, s.Batch, s.Accumulate)
 	case p.Batch < 1 || p.Accumulate < 1 || p.Batch%p.Accumulate != 0:
 		return fmt.Errorf("batch %d is not a multiple of accumulate %d, both at least 1", p.Batch, p.Accumulate)
+	case p.Mode == workloads.Infer && (p.Accumulate != 1 || s.Checkpoint != 0 || len(p.Segments) > 0):
+		return errors.New("an inference program has no gradients: accumulate must be 1, without checkpoints or segments")
 	}
 	for i, op := range p.Ops {
 		for _, in := range op.In {

@@ -137,6 +137,13 @@ func TestRefusals(t *testing.T) {
 		{"purpose", func(j *backends.Job) { j.For = "fun" }, "unsupported", "fun"},
 		{"mode", func(j *backends.Job) { j.Program.Mode = "dream" }, "unsupported", "dream"},
 		{"schema", func(j *backends.Job) { j.Program.Schema = 2 }, "unsupported", "schema is 2"},
+		{"input", func(j *backends.Job) { j.Program.Input.Kind = "graph" }, "unsupported", "graph"},
+		{"reduction", func(j *backends.Job) { j.Program.Loss.Attr.Reduction = "sum" }, "unsupported", `"sum"`},
+		{"accumulate in inference", func(j *backends.Job) {
+			j.Program.Mode, j.Settings.Mode = workloads.Infer, workloads.Infer
+			j.Program.Batch, j.Settings.Batch = 2, 2
+			j.Program.Accumulate, j.Settings.Accumulate = 2, 2
+		}, "failed", "no gradients"},
 		{"device", func(j *backends.Job) { j.Settings.Device = "abacus" }, "unsupported", "abacus"},
 		{"data", func(j *backends.Job) { j.Settings.Data = "tape" }, "unsupported", "tape"},
 		{"op", func(j *backends.Job) { j.Program.Ops[0].Op = workloads.OpLSTM }, "unsupported", "op lstm fc"},
@@ -199,6 +206,7 @@ func TestRawRequests(t *testing.T) {
 		{"no t", []string{hello, `{}`}, "failed", "unknown t"},
 		{"not JSON", []string{hello, `run!`}, "failed", "cannot be read"},
 		{"no hello", []string{build}, "failed", "hello must come first"},
+		{"second hello", []string{hello, hello}, "failed", "begun already"},
 		{"no build", []string{hello, `{"t":"reset"}`}, "failed", "nothing was built"},
 		{"no job", []string{hello, `{"t":"build"}`}, "failed", "no job"},
 		{"twice", []string{hello, build, build}, "failed", "already"},

@@ -51,6 +51,10 @@ type CheckReply struct {
 	workloads.Digest
 }
 
+// PhaseMeasure is the phase whose block times are samples. The worker behaves
+// the same in all phases.
+const PhaseMeasure = "measure"
+
 // RunRequest asks for blocks x per_block timed steps that go on from the
 // current step number.
 type RunRequest struct {

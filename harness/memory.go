@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"time"
+
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/memprof"
 	"github.com/dlbench/dlbench/results"
@@ -11,6 +13,7 @@ import (
 // tensor, which would show as memory, and its times are never speed samples.
 func (t *trial) memory() error {
 	s := t.cell.Steps
+	t.client.MaxGap, t.client.CPUs = time.Hour, 0 // no time of this trial is a sample
 	timeline := memprof.NewTimeline(t.worker.Processes, 0)
 	imported := memprof.Of(memprof.TreePSS(t.worker.Processes()))
 	defer func() { t.rec.Memory = memoryOf(timeline, imported) }()
@@ -29,7 +32,7 @@ func (t *trial) memory() error {
 		return err
 	}
 	border("measure", 1)
-	if _, err := t.client.Run("measure", s.Blocks, s.PerBlock); err != nil {
+	if _, err := t.client.Run(backends.PhaseMeasure, s.Blocks, s.PerBlock); err != nil {
 		return err
 	}
 	border("", s.Measured())

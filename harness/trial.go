@@ -65,7 +65,7 @@ func (t *trial) run(ctx context.Context, c Config) {
 	}
 	t.worker = w
 	t.client = backends.NewClient(w.Stdout, w.Stdin)
-	t.client.Delay = delays(w.PID())
+	t.client.Account, t.client.CPUs = account(w.PID()), max(1, len(c.CPUs))
 	err = t.phases()
 	if err != nil {
 		w.Kill()
@@ -142,7 +142,7 @@ func (t *trial) time() error {
 		return err
 	}
 	t.border("measure", t.rec.Steady.Steps)
-	ran, err := t.client.Run("measure", s.Blocks, s.PerBlock)
+	ran, err := t.client.Run(backends.PhaseMeasure, s.Blocks, s.PerBlock)
 	if err != nil {
 		return err
 	}

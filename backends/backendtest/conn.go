@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,17 +23,26 @@ type Conn struct {
 	Out  io.Reader      // its standard output
 	Wait func() error   // waits for its end; nil if its status was 0
 	Kill func()         // ends it; may be called at any time, more than once
+
+	// Stderr is the end of what it wrote there, complete after Wait; it may be nil.
+	Stderr func() string
 }
 
 // Connect starts a worker anew: a session builds one program.
 type Connect func(ctx context.Context) (*Conn, error)
 
 // Command starts argv as a process, with the environment of this one.
-// Its standard error goes to stderr, which may be nil.
+// What it writes to standard error goes to stderr too, which may be nil.
 func Command(argv []string, stderr io.Writer) Connect {
 	return func(ctx context.Context) (*Conn, error) {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-		cmd.Stderr = stderr
+		end := new(tail)
+		cmd.Stderr = end
+		if stderr != nil {
+			cmd.Stderr = io.MultiWriter(end, stderr)
+		}
+		// A child of the worker may hold its standard error for longer than we wait.
+		cmd.WaitDelay = time.Second
 		cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 		in, err := cmd.StdinPipe()
 		if err != nil {
@@ -51,7 +61,7 @@ func Command(argv []string, stderr io.Writer) Connect {
 			return nil, err
 		}
 		wait := sync.OnceValue(cmd.Wait)
-		return &Conn{In: in, Out: out, Wait: wait, Kill: func() {
+		return &Conn{In: in, Out: out, Wait: wait, Stderr: end.String, Kill: func() {
 			cmd.Process.Kill()
 			in.Close()
 			wait()
@@ -89,6 +99,9 @@ type session struct {
 
 // session runs f with a new worker and ends it, after at most the timeout.
 func (s *suite) session(connect Connect, f func(*session) error) error {
+	if s.halted() {
+		return errHalted
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.Timeout)
 	defer cancel()
 	conn, err := connect(ctx)
@@ -103,23 +116,57 @@ func (s *suite) session(connect Connect, f func(*session) error) error {
 	lines := bufio.NewScanner(conn.Out)
 	lines.Buffer(nil, backends.MaxLine+1)
 	err = f(&session{Conn: conn, client: client, lines: lines})
-	if ctx.Err() != nil && s.ctx.Err() == nil {
-		return fmt.Errorf("no answer within %v", s.opts.Timeout)
+	switch {
+	case ctx.Err() != nil && s.ctx.Err() == nil:
+		s.timeouts++
+		err = fmt.Errorf("no answer within %v", s.opts.Timeout)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%w; it %s", err, ending(conn))
 	}
-	return err
+	if err == nil || conn.Stderr == nil {
+		return err
+	}
+	conn.Kill()
+	return &sessionError{error: err, stderr: lastLines(conn.Stderr(), stderrLines)}
+}
+
+// sessionError is a failure with what the worker said about it on standard error.
+type sessionError struct {
+	error
+	stderr []string
+}
+
+func (e *sessionError) Unwrap() error { return e.error }
+
+// ending says how a worker ended that closed its output, in words for people.
+func ending(conn *Conn) string {
+	ended := make(chan error, 1)
+	go func() { ended <- conn.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return "ended with " + err.Error() // "exit status 1", "signal: killed"
+		}
+		return "ended with status 0"
+	case <-time.After(2 * time.Second):
+		return "still runs"
+	}
 }
 
 // raw sends a line as it is and returns the reply's keys.
 func (s *session) raw(line string) (map[string]any, error) {
 	if _, err := io.WriteString(s.In, line+"\n"); err != nil {
-		return nil, fmt.Errorf("the worker no longer reads: %w", err)
+		return nil, fmt.Errorf("the worker no longer reads: %w", errors.Join(io.ErrUnexpectedEOF, err))
 	}
 	if !s.lines.Scan() {
-		return nil, fmt.Errorf("no reply to %s: %w", short(line), errors.Join(s.lines.Err(), io.ErrUnexpectedEOF))
+		if err := s.lines.Err(); err != nil {
+			return nil, fmt.Errorf("no reply to %s: %w", short(line), err)
+		}
+		return nil, fmt.Errorf("the worker closed its output instead of a reply to %s: %w", short(line), io.ErrUnexpectedEOF)
 	}
 	var reply map[string]any
 	if err := json.Unmarshal(s.lines.Bytes(), &reply); err != nil {
-		return nil, fmt.Errorf("reply %.100q to %s is not JSON: %w", s.lines.Bytes(), short(line), err)
+		return nil, fmt.Errorf("want one JSON object as the reply to %s, got %.100q: %w", short(line), s.lines.Bytes(), err)
 	}
 	return reply, nil
 }
@@ -131,38 +178,62 @@ func (s *session) want(line, t string) error {
 		return err
 	}
 	if reply["t"] != t {
-		return fmt.Errorf("%s was answered with %.200s, want t %q", short(line), compact(reply), t)
+		return fmt.Errorf("want the reply %q to %s, got %s", t, short(line), describe(reply))
 	}
 	return nil
 }
 
-// refuse sends a line and demands an error reply, of that class unless it is "".
-func (s *session) refuse(line, class string) error {
+// refuse sends a line and demands an error reply of that class, or of any if
+// it is "". why completes the sentence "must be refused: ...".
+func (s *session) refuse(line, class, why string) error {
 	reply, err := s.raw(line)
 	if err != nil {
-		return err
+		return fmt.Errorf("want %s, because %s: %w", wanted(class), why, err)
 	}
-	if reply["t"] != "error" {
-		return fmt.Errorf("%s was answered with %.200s, want an error %s", short(line), compact(reply), class)
-	}
-	got, _ := reply["class"].(string)
-	if class != "" && got != class {
-		return fmt.Errorf("%s was answered with class %q, want %q: %v", short(line), got, class, reply["message"])
+	if got, _ := reply["class"].(string); reply["t"] != "error" || class != "" && got != class {
+		return fmt.Errorf("want %s, because %s; got %s to %s", wanted(class), why, describe(reply), short(line))
 	}
 	return nil
+}
+
+func wanted(class string) string {
+	if class == "" {
+		return "an error reply"
+	}
+	return fmt.Sprintf("an error reply of class %q", class)
+}
+
+// describe shows a reply in a message.
+func describe(reply map[string]any) string {
+	if reply["t"] != "error" {
+		text, _ := json.Marshal(reply)
+		return shorten(string(text), 200)
+	}
+	class, ok := reply["class"].(string)
+	if !ok {
+		return "an error reply without a class"
+	}
+	message, _ := reply["message"].(string)
+	return shorten(strings.TrimSuffix(fmt.Sprintf("class %q: %s", class, message), ": "), 200)
 }
 
 // short names a request in a message: a job is too long to be shown.
 func short(line string) string {
-	if len(line) > 100 {
-		return strconv.Quote(line[:20] + "…")
+	if len(line) <= 100 {
+		return strconv.Quote(line)
 	}
-	return strconv.Quote(line)
+	var request struct{ T string }
+	if json.Unmarshal([]byte(line), &request) == nil && request.T != "" {
+		return "the " + request.T
+	}
+	return strconv.Quote(shorten(line, 40))
 }
 
-func compact(v any) string {
-	text, _ := json.Marshal(v)
-	return string(text)
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // helloLine opens a raw session.

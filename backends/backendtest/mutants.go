@@ -45,7 +45,7 @@ var jobMutants = []jobMutant{
 		return m.training() && m.job.Program.Optimizer.Op == workloads.OptAdam
 	}},
 	{"adam-epsilon", func(m *mutation) bool {
-		m.job.Program.Optimizer.Attr.Epsilon = 1e-3
+		m.job.Program.Optimizer.Attr.Epsilon = 1e-3 // programs have 1e-7 or 1e-2
 		return m.training() && m.job.Program.Optimizer.Op == workloads.OptAdam
 	}},
 	{"norm-epsilon", func(m *mutation) bool {
@@ -203,6 +203,7 @@ func (s *suite) mutantCases() {
 		s.mutate(mutant.name, func(r resolved) error { return s.jobMutation(mutant, r, prec) })
 	}
 	s.mutate("fewer-steps", func(r resolved) error { return s.fewerSteps(r, prec) })
+	s.mutate("dropout-unscaled", func(r resolved) error { return s.dropoutUnscaled(r, prec) })
 	if has := s.info.Precisions; slices.Contains(has, workloads.F32) && slices.Contains(has, workloads.F64) {
 		to := func(p workloads.Precision) func(*backends.Job) error {
 			return func(job *backends.Job) error { job.Settings.Precision = p; return nil }
@@ -226,11 +227,14 @@ var errNothing = errors.New("nothing to change")
 // mutate makes one mistake with every proven program. It fails if no program
 // that it means something for finds it.
 func (s *suite) mutate(name string, wrong func(resolved) error) {
+	if !s.opts.Only("mutant/" + name) {
+		return
+	}
 	m := Mutation{Name: name}
 	var other error
 	for _, r := range s.passed {
-		if s.ctx.Err() != nil {
-			break
+		if s.halted() {
+			return
 		}
 		err := wrong(r)
 		switch {
@@ -302,11 +306,7 @@ func (s *suite) fewerSteps(r resolved, prec workloads.Precision) error {
 	if r.HasDropout() {
 		return errNothing
 	}
-	job, err := s.job(r, prec, backends.ForTime)
-	if err != nil {
-		return err
-	}
-	golden, err := s.golden(r, job)
+	golden, job, err := s.timed(r, prec)
 	if err != nil {
 		return err
 	}
@@ -324,4 +324,54 @@ func (s *suite) fewerSteps(r resolved, prec workloads.Precision) error {
 		}
 		return judged(workloads.JudgeLoss(golden, step, ran.Loss, prec, false))
 	})
+}
+
+// dropoutUnscaled makes what survives dropout too small, as a worker does that
+// forgets the factor 1/(1-rate): the weights behind it are that much smaller.
+func (s *suite) dropoutUnscaled(r resolved, prec workloads.Precision) error {
+	golden, job, err := s.timed(r, prec)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "dlbench-mutant-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ok, err := jobMutant{change: shrinkBehindDropout}.apply(&job, dir)
+	if err != nil || !ok {
+		return errors.Join(err, errNothing)
+	}
+	return s.dropoutBand(s.connect, job, golden, prec)
+}
+
+func shrinkBehindDropout(m *mutation) bool {
+	found := false
+	ops := m.job.Program.Ops
+	for _, op := range ops {
+		if op.Op != workloads.OpDense || op.In[0] < 0 || ops[op.In[0]].Op != workloads.OpDropout {
+			continue
+		}
+		keep := float32(1 - ops[op.In[0]].Attr.Rate)
+		// Where a half survives, the loss of a few examples cannot tell.
+		if keep > 0.2 {
+			continue
+		}
+		w := m.weights[op.Name+".weight"].F32
+		for i := range w {
+			w[i] *= keep
+		}
+		found = true
+	}
+	return found
+}
+
+// timed is the job of r as it is measured, and its golden.
+func (s *suite) timed(r resolved, prec workloads.Precision) (workloads.Golden, backends.Job, error) {
+	job, err := s.job(r, prec, backends.ForTime)
+	if err != nil {
+		return workloads.Golden{}, job, err
+	}
+	golden, err := s.golden(r, job)
+	return golden, job, err
 }

@@ -1,6 +1,8 @@
 package backendtest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"github.com/dlbench/dlbench/workloads"
@@ -12,6 +14,18 @@ type program struct {
 	name     string
 	spec     workloads.Spec
 	settings workloads.Settings
+	alter    func(*workloads.Program) // after Resolve; may be nil
+}
+
+// resolve makes the program with these settings.
+func (p program) resolve(settings workloads.Settings) (workloads.Program, error) {
+	r, err := p.spec.Resolve(settings)
+	if err == nil && p.alter != nil {
+		p.alter(&r)
+		sum := sha256.Sum256([]byte(r.Hash + p.name)) // goldens are kept by hash
+		r.Hash = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	return r, err
 }
 
 // steps of a check, and of the longer trajectories that state cases compare.
@@ -87,6 +101,16 @@ func (p program) with(name string, change func(*program)) program {
 	return p
 }
 
+// zeroed starts a parameter at 0.
+func zeroed(p *workloads.Program, name string) {
+	p.Params = slices.Clone(p.Params)
+	for i := range p.Params {
+		if p.Params[i].Name == name {
+			p.Params[i].Center, p.Params[i].Bound = 0, 0
+		}
+	}
+}
+
 func infer(p *program) { p.settings.Mode = workloads.Infer }
 
 // programs lists the models: one or more for each op, loss and optimizer, in
@@ -102,6 +126,17 @@ func programs() []program {
 	deep := model("relu-stack", vector, sgd, dense("fc1", 9), plain(workloads.OpReLU), dense("fc2", 8), plain(workloads.OpReLU), dense("fc3", 7), plain(workloads.OpReLU), dense("fc4", 3))
 	recurrent := model("lstm", sequence, adam, lstm("lstm", 4, true), dense("fc", 3))
 
+	// Where nine tenths are dropped, leaving out the factor of ten moves the loss
+	// of many examples out of the band that the masks give it.
+	scaled := model("dropout-scale", vector, sgd, dense("fc1", 64), layer(workloads.OpDropout, "", workloads.Attr{Rate: 0.9}), dense("fc2", 3))
+	scaled.settings.Batch = 256
+	scaled.spec.Optimizer.Rate, scaled.spec.Optimizer.Momentum = 0.01, 0
+
+	// A convolution that starts at 0 has the same output everywhere, and which
+	// element of a window gets the gradient decides what it learns.
+	ties := model("maxpool2d-ties", image, sgd, conv("conv", 3, 2, 1, 0), layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 3, Stride: 2}), plain(workloads.OpFlatten), dense("fc", 3))
+	ties.alter = func(p *workloads.Program) { zeroed(p, "conv.weight"); zeroed(p, "conv.bias") }
+
 	residual := workloads.Layer{Op: workloads.LayerResidual, Body: []workloads.Layer{dense("inner", 8), plain(workloads.OpReLU)}}
 	list := []program{
 		linear,
@@ -109,6 +144,8 @@ func programs() []program {
 		linear.with("dense-without-bias", func(p *program) { p.spec.Layers[0] = unbiased(p.spec.Layers[0]) }),
 		linear.with("sgd-without-momentum", func(p *program) { p.spec.Optimizer.Momentum = 0 }),
 		linear.with("adam", func(p *program) { p.spec.Optimizer = adam }),
+		// An epsilon that is nothing beside the gradients cannot show where it is added.
+		linear.with("adam-large-epsilon", func(p *program) { p.spec.Optimizer = adam; p.spec.Optimizer.Epsilon = 0.01 }),
 		linear.with("sigmoid-cross-entropy", func(p *program) {
 			p.spec.Layers[0] = dense("fc", 1)
 			p.spec.Data.Classes = 2
@@ -128,6 +165,7 @@ func programs() []program {
 		}),
 		model("maxpool2d", image, sgd, conv("conv", 3, 2, 1, 0), layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 2, Stride: 2}), plain(workloads.OpFlatten), dense("fc", 3)),
 		model("maxpool2d-overlapping", image, sgd, conv("conv", 3, 2, 1, 0), layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 3, Stride: 2}), plain(workloads.OpFlatten), dense("fc", 3)),
+		ties,
 		model("avgpool-image", image, sgd, conv("conv", 5, 3, 1, 0), plain(workloads.OpAvgPool), dense("fc", 3)),
 		model("avgpool-sequence", sequence, sgd, plain(workloads.OpAvgPool), dense("fc", 3)),
 		model("dense-on-sequence", sequence, sgd, dense("each", 5), plain(workloads.OpReLU), plain(workloads.OpFlatten), dense("fc", 3)),
@@ -144,6 +182,7 @@ func programs() []program {
 		model("attention", sequence, sgd, attention("attn", 2, false), plain(workloads.OpFlatten), dense("fc", 3)),
 		model("attention-causal", sequence, sgd, attention("attn", 3, true), plain(workloads.OpFlatten), dense("fc", 3)),
 		dropped,
+		scaled,
 		deep,
 		deep.with("accumulate", func(p *program) { p.settings.Accumulate = 3 }),
 		normed.with("accumulate-batchnorm", func(p *program) { p.settings.Accumulate = 2 }),

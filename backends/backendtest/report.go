@@ -26,6 +26,9 @@ type Result struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Reason string `json:"reason,omitempty"` // one line; "" if it passed
+
+	// Stderr is the end of what the worker of a failed case wrote there.
+	Stderr []string `json:"stderr,omitempty"`
 }
 
 // Mutation says how a deliberate mistake fared: it must be called wrong.
@@ -42,11 +45,12 @@ type Report struct {
 	Mutations []Mutation          `json:"mutations,omitempty"`
 	Proven    map[string][]string `json:"proven"`   // op, loss, optimizer, precision or feature -> programs that prove it
 	Unproven  []string            `json:"unproven"` // claimed, and proven by no program
+	Stopped   string              `json:"stopped,omitempty"` // why cases were not run; "" if all were
 }
 
-// OK reports whether no case failed.
+// OK reports whether all cases were run and none failed.
 func (r Report) OK() bool {
-	return !slices.ContainsFunc(r.Results, func(c Result) bool { return c.Status == Fail })
+	return r.Stopped == "" && !slices.ContainsFunc(r.Results, func(c Result) bool { return c.Status == Fail })
 }
 
 // Count returns the number of cases with that outcome.
@@ -72,28 +76,21 @@ func (r Report) Survivors() []string {
 }
 
 // WriteText prints the report for people: failures first, then what was
-// skipped and why, then what is proven.
+// skipped and why, then what is proven. Cases with the same reason share a line.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s): %d passed, %d failed, %d skipped\n", r.Worker.Name, r.Worker.Kind, r.Count(Pass), r.Count(Fail), r.Count(Skip))
-	for _, c := range r.Results {
-		if c.Status == Fail {
-			fmt.Fprintf(&b, "fail  %s: %s\n", c.Name, c.Reason)
+	if r.Stopped != "" {
+		fmt.Fprintln(&b, r.Stopped)
+	}
+	for _, group := range r.grouped(Fail) {
+		fmt.Fprintf(&b, "fail  %s: %s\n", listed(group), group[0].Reason)
+		for _, line := range group[0].Stderr {
+			fmt.Fprintf(&b, "      stderr | %s\n", line)
 		}
 	}
-	skipped := map[string][]string{}
-	var reasons []string // in the order in which they came
-	for _, c := range r.Results {
-		if c.Status != Skip {
-			continue
-		}
-		if skipped[c.Reason] == nil {
-			reasons = append(reasons, c.Reason)
-		}
-		skipped[c.Reason] = append(skipped[c.Reason], c.Name)
-	}
-	for _, reason := range reasons {
-		fmt.Fprintf(&b, "skip  %s: %s\n", reason, strings.Join(skipped[reason], ", "))
+	for _, group := range r.grouped(Skip) {
+		fmt.Fprintf(&b, "skip  %s: %s\n", listed(group), group[0].Reason)
 	}
 	if len(r.Proven) > 0 {
 		b.WriteString("proven by programs:\n")
@@ -112,4 +109,33 @@ func (r Report) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// grouped returns the cases with that outcome, those with equal reasons
+// together, in the order in which the reasons came.
+func (r Report) grouped(s Status) [][]Result {
+	var out [][]Result
+	at := map[string]int{}
+	for _, c := range r.Results {
+		if c.Status != s {
+			continue
+		}
+		i, ok := at[c.Reason]
+		if !ok {
+			i = len(out)
+			at[c.Reason] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], c)
+	}
+	return out
+}
+
+// listed names the cases of a group.
+func listed(group []Result) string {
+	names := make([]string, len(group))
+	for i, c := range group {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
 }

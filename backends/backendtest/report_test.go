@@ -14,7 +14,9 @@ func TestReportText(t *testing.T) {
 		Results: []backendtest.Result{
 			{Name: "protocol/hello", Status: backendtest.Pass},
 			{Name: "program/a", Status: backendtest.Skip, Reason: "the worker does not claim lstm"},
-			{Name: "state/reset", Status: backendtest.Fail, Reason: "after reset step 2 differs"},
+			{Name: "state/reset", Status: backendtest.Fail, Reason: "after reset step 2 differs", Stderr: []string{"Traceback:", "  line 1"}},
+			{Name: "state/other", Status: backendtest.Fail, Reason: "something else"},
+			{Name: "state/check", Status: backendtest.Fail, Reason: "after reset step 2 differs"},
 			{Name: "program/b", Status: backendtest.Skip, Reason: "the worker does not claim lstm"},
 		},
 		Proven: map[string][]string{"relu": {"r1", "r2"}, "dense": {"d"}},
@@ -24,9 +26,12 @@ func TestReportText(t *testing.T) {
 			{Name: "labels", Survived: []string{"d"}},
 		},
 	}
-	const want = `w (eager): 1 passed, 1 failed, 2 skipped
-fail  state/reset: after reset step 2 differs
-skip  the worker does not claim lstm: program/a, program/b
+	const want = `w (eager): 1 passed, 3 failed, 2 skipped
+fail  state/reset, state/check: after reset step 2 differs
+      stderr | Traceback:
+      stderr |   line 1
+fail  state/other: something else
+skip  program/a, program/b: the worker does not claim lstm
 proven by programs:
   dense                  1 (d)
   relu                   2 (r1)

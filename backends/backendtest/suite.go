@@ -22,12 +22,18 @@ type Options struct {
 	Golden func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error)
 	// Cache is where parameters and batches are written.
 	Cache workloads.Cache
-	// Timeout bounds one session; 0 is a minute.
+	// Timeout bounds one session; 0 is a minute. After the second session that
+	// reached it the suite stops.
 	Timeout time.Duration
 	// Mutants are workers with a deliberate mistake each.
 	Mutants []Mutant
+	// Only, if set, picks the cases to run by name; what they rest on (programs
+	// that the worker can build) is proven without being listed.
+	Only func(name string) bool
 	// Done, if set, is told of each result as it comes.
 	Done func(Result)
+
+	all bool // Only was not set
 }
 
 // Mutant is a worker that must be called wrong wherever Alters is true.
@@ -42,13 +48,19 @@ type Mutant struct {
 // "mutant/...".
 func Run(ctx context.Context, connect Connect, opts Options) Report {
 	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
+	if opts.Only == nil {
+		opts.Only = func(string) bool { return true }
+		opts.all = true
+	}
 	s := &suite{ctx: ctx, connect: connect, opts: opts, goldens: map[string]workloads.Golden{}}
 	s.report.Proven = map[string][]string{}
-	if !s.try("protocol/hello", s.hello) {
-		return s.report
+	if err := s.hello(); err != nil || opts.Only("protocol/hello") {
+		if !s.add("protocol/hello", err) {
+			return s.report
+		}
 	}
 	for _, p := range programs() {
-		r, err := p.spec.Resolve(p.settings)
+		r, err := p.resolve(p.settings)
 		if err != nil {
 			s.add("program/"+p.name, fmt.Errorf("the suite's own program: %w", err))
 			continue
@@ -56,16 +68,38 @@ func Run(ctx context.Context, connect Connect, opts Options) Report {
 		s.programs = append(s.programs, resolved{program: p, Program: r})
 	}
 	s.provePrograms()
-	base, err := s.base()
-	if err != nil {
+	if base, err := s.base(); err == nil {
+		s.protocolCases(base)
+		s.stateCases(base)
+		s.mutantCases()
+	} else if opts.all && !s.halted() {
 		s.add("protocol/base", err)
-		return s.report
 	}
-	s.protocolCases(base)
-	s.stateCases(base)
-	s.mutantCases()
-	s.unprovenClaims()
+	if opts.all {
+		s.unprovenClaims()
+	}
+	s.report.Stopped = s.whyHalted()
 	return s.report
+}
+
+// maxTimeouts is how many sessions may hang before the rest is not tried: each
+// costs a whole Timeout.
+const maxTimeouts = 2
+
+// errHalted is the result of a session that was not started.
+var errHalted = errors.New("not run")
+
+// halted reports whether no more cases are to be run.
+func (s *suite) halted() bool { return s.ctx.Err() != nil || s.timeouts >= maxTimeouts }
+
+func (s *suite) whyHalted() string {
+	switch {
+	case s.timeouts >= maxTimeouts:
+		return fmt.Sprintf("stopped after %d sessions without an answer within %v: the cases that follow were not run", s.timeouts, s.opts.Timeout)
+	case s.ctx.Err() != nil:
+		return "interrupted: the cases that follow were not run"
+	}
+	return ""
 }
 
 // suite is one pass over a worker.
@@ -77,6 +111,7 @@ type suite struct {
 	programs []resolved
 	passed   []resolved // programs that the worker proved in f32 or, without it, in its first precision
 	goldens  map[string]workloads.Golden
+	timeouts int // sessions that reached the timeout
 	report   Report
 }
 
@@ -91,12 +126,17 @@ type skip struct{ reason string }
 
 func (s skip) Error() string { return s.reason }
 
-// try runs a case and reports whether it passed.
+// try runs a case, if it is one of those that are wanted, and reports whether
+// it passed.
 func (s *suite) try(name string, f func() error) bool {
-	if err := s.ctx.Err(); err != nil {
-		return s.add(name, err)
+	if s.halted() || !s.opts.Only(name) {
+		return false
 	}
-	return s.add(name, f())
+	err := f()
+	if s.ctx.Err() != nil {
+		return false // what it says is about the interrupt
+	}
+	return s.add(name, err)
 }
 
 // add records a case.
@@ -105,9 +145,13 @@ func (s *suite) add(name string, err error) bool {
 	if err != nil {
 		// Of joined errors the first is the cause.
 		r.Status = Fail
+		var session *sessionError
+		if errors.As(err, &session) {
+			r.Stderr = session.stderr
+		}
 		r.Reason, _, _ = strings.Cut(err.Error(), "\n")
 		if errors.As(err, new(skip)) {
-			r.Status = Skip
+			r.Status, r.Stderr = Skip, nil
 		}
 	}
 	s.report.Results = append(s.report.Results, r)
@@ -180,7 +224,7 @@ func (s *suite) dialect(r resolved) string {
 func (s *suite) job(r resolved, prec workloads.Precision, purpose backends.Purpose) (backends.Job, error) {
 	settings := r.settings
 	settings.Precision = prec
-	p, err := r.spec.Resolve(settings)
+	p, err := r.resolve(settings)
 	if err != nil {
 		return backends.Job{}, skip{err.Error()}
 	}
@@ -215,6 +259,9 @@ func (s *suite) unprovenClaims() {
 		claims = append(claims, string(p))
 	}
 	for _, claim := range claims {
+		if s.halted() {
+			return // it may have been proven by what was not run
+		}
 		if len(s.report.Proven[claim]) == 0 {
 			s.report.Unproven = append(s.report.Unproven, claim)
 			s.add("claim/"+claim, errors.New("the worker claims it and proved no program with it"))

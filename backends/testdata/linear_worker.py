@@ -26,6 +26,8 @@ try:
 except ImportError:  # not on Windows
     resource = None
 
+MAX_LINE = 1 << 20  # bytes of a message without its line feed
+
 HELLO = {
     "t": "hello", "protocol": 1, "name": "linear", "kind": "eager",
     "versions": {"python": "%d.%d.%d" % sys.version_info[:3]},
@@ -137,12 +139,18 @@ class Linear:
         if program["mode"] not in ("train", "infer"):
             raise Unsupported("mode %s" % program["mode"])
         training = program["mode"] == "train"
+        if program["schema"] != 1:
+            raise Unsupported("schema %s" % program["schema"])
+        if any(program[key] != settings[key] for key in ("mode", "batch", "accumulate")):
+            raise Failed("the settings are not those of the program")
         if settings["precision"] != "f32":
             raise Unsupported("precision %s" % settings["precision"])
         if settings["device"] != "cpu":
             raise Unsupported("device %s" % settings["device"])
         if settings["data"] not in ("resident", "host"):
             raise Unsupported("data %s" % settings["data"])
+        if not training and program["accumulate"] > 1:
+            raise Failed("accumulation without gradients")
         if program["accumulate"] > 1 or settings["checkpoint"] or program.get("segments"):
             raise Unsupported("accumulation and checkpointing")
         if purpose not in ("time", "check", "memory"):
@@ -154,6 +162,8 @@ class Linear:
             raise Unsupported("input %s" % program["input"]["kind"])
         if program["loss"]["op"] != "softmax-cross-entropy":
             raise Unsupported("loss %s" % program["loss"]["op"])
+        if program["loss"]["attr"].get("reduction") != "mean":
+            raise Unsupported("reduction %s" % program["loss"]["attr"].get("reduction"))
         if training and program["optimizer"]["op"] != "sgd":
             raise Unsupported("optimizer %s" % program["optimizer"]["op"])
         return training
@@ -234,6 +244,8 @@ class Session:
         self.greeted, self.model, self.purpose, self.count = False, None, "", 0
 
     def hello(self, request):
+        if self.greeted:
+            raise Failed("this session has begun already")
         if request.get("protocol") != 1:
             raise Unsupported("protocol %s" % request.get("protocol"))
         integer(request, "threads", 1, 1 << 20)
@@ -324,6 +336,8 @@ def main():
     for line in sys.stdin.buffer:
         at = "request"
         try:
+            if len(line) > MAX_LINE + 1:
+                raise Failed("a request of %d bytes" % len(line))
             request = json.loads(line)
             at = str(request.get("t")) if isinstance(request, dict) else at
             if at == "bye":

@@ -7,7 +7,17 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/dlbench/dlbench/backends"
 )
+
+// account asks the system what it counts for a worker and this process.
+func account(worker int) func() backends.Account {
+	own := os.Getpid()
+	return func() backends.Account {
+		return backends.Account{Waiting: waited(worker) + waited(own), CPU: cpuTime(worker)}
+	}
+}
 
 // waited is how long the threads of a process have been ready to run without a
 // CPU, from the second field of /proc/PID/task/*/schedstat (Linux,
@@ -30,10 +40,4 @@ func waited(pid int) time.Duration {
 		}
 	}
 	return total
-}
-
-// delays sums what the worker and this process have waited for a CPU.
-func delays(worker int) func() time.Duration {
-	own := os.Getpid()
-	return func() time.Duration { return waited(worker) + waited(own) }
 }
