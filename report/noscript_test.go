@@ -89,7 +89,13 @@ func startBrowser(t *testing.T) *browser {
 		done.Stop()
 		cancel()
 		out.Close()
-		os.RemoveAll(profile)
+		// Its helper processes write there for a moment longer.
+		for range 50 {
+			if os.RemoveAll(profile) == nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	})
 	return b
 }
