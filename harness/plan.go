@@ -36,6 +36,14 @@ type Selection struct {
 // file: Prepare does.
 func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Plan, error) {
 	p := Plan{Suite: suite, Workloads: map[string]results.Workload{}}
+	for i, own := range sel.Own {
+		if _, ok := workloads.Find(own.Workload); ok {
+			return Plan{}, fmt.Errorf("--spec: %s is the name of a shipped workload; choose another, so that results cannot be mixed up", own.Workload)
+		}
+		if slices.ContainsFunc(sel.Own[:i], func(o workloads.Spec) bool { return o.Workload == own.Workload }) {
+			return Plan{}, fmt.Errorf("--spec: two files define %s", own.Workload)
+		}
+	}
 	lines, err := suite.Expand(sel.Own...)
 	if err != nil {
 		return Plan{}, err

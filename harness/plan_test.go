@@ -65,6 +65,8 @@ func TestNewPlanRefuses(t *testing.T) {
 		{"a backend that the catalog lacks", smoke(t), catalogOf("eager"), Selection{}, []string{"gorgonia", "dlbench list backends"}},
 		{"a backend that the suite lacks", smoke(t), all, Selection{Backends: []string{"pytorch"}}, []string{"pytorch", "eager"}},
 		{"a workload that the suite lacks", smoke(t), all, Selection{Workloads: []string{"Nope"}}, []string{"Nope", "TinyMlp"}},
+		{"a workload that shadows a shipped one", smoke(t), all, Selection{Own: []workloads.Spec{{Workload: "TinyMlp"}}}, []string{"TinyMlp", "shipped"}},
+		{"a workload defined twice", smoke(t), all, Selection{Own: []workloads.Spec{{Workload: "Mine"}, {Workload: "Mine"}}}, []string{"two files define Mine"}},
 		{"a metric that does not exist", badMetric, all, Selection{}, []string{"speed", "step-time"}},
 	} {
 		_, err := NewPlan(tc.suite, tc.entries, tc.sel)

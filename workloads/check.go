@@ -108,11 +108,13 @@ func (d Data) check(in Input) error {
 }
 
 func (s Steps) check() error {
+	if s.Check != CheckSteps {
+		return fmt.Errorf("check %d: expected %d, after which the oracle's parameters are taken", s.Check, CheckSteps)
+	}
 	for _, f := range []struct {
 		name     string
 		v, lo, h int
 	}{
-		{"check", s.Check, 1, 100},
 		{"warmup", s.WarmupMax, 0, 100_000},
 		{"blocks", s.Blocks, 1, 16_384},
 		{"per-block", s.PerBlock, 1, 100_000},

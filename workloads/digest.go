@@ -1,5 +1,9 @@
 package workloads
 
+// CheckSteps is the number of steps of a check, after which parameters are
+// compared. It is the same everywhere, since a golden holds one set of them.
+const CheckSteps = 3
+
 // Digest is what a worker's check leaves to be compared with the oracle.
 //
 // Losses holds the loss of each checked step, before that step's update. In

@@ -145,7 +145,7 @@ func (r *reader) wholeLine(v yamlValue, line CellLine) {
 // stepsOver reads the step counts that a line overrides: 0 leaves the
 // workload's own.
 func (r *reader) stepsOver(v yamlValue) Steps {
-	full := Steps{Check: 1, WarmupMax: 1, Blocks: 1, PerBlock: 1}
+	full := Steps{Check: CheckSteps, WarmupMax: 1, Blocks: 1, PerBlock: 1}
 	read := r.steps(v, full)
 	m := v.mapping(nil)
 	has := func(keys ...string) bool {

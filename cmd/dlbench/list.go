@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,10 +15,15 @@ import (
 func newList() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:       "list backends|workloads|suites",
-		Short:     "List what can run here, and why an entry cannot",
-		Example:   "  dlbench list backends\n  dlbench list workloads --json",
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Use:     "list backends|workloads|suites",
+		Short:   "List what can run here, and why an entry cannot",
+		Example: "  dlbench list backends\n  dlbench list workloads --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains([]string{"backends", "workloads", "suites"}, args[0]) {
+				return fmt.Errorf("list %s: expected one of backends, workloads, suites", strings.Join(args, " "))
+			}
+			return nil
+		},
 		ValidArgs: []string{"backends", "workloads", "suites"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var rows [][]string

@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/eager"
@@ -160,12 +160,12 @@ func throughDlbench(b *testing.B, job backends.Job) (medianStep int64, harnessSh
 	if _, err := c.Run("warm-up", overheadWarmup, 1); err != nil {
 		b.Fatal(err)
 	}
-	before := ownCPU() + supervisorCPU(w.PID())
+	before := ownCPU() + supervisorCPU(b, w)
 	ran, err := c.Run("measure", overheadSteps, 1)
 	if err != nil {
 		b.Fatal(err)
 	}
-	spent := ownCPU() + supervisorCPU(w.PID()) - before
+	spent := ownCPU() + supervisorCPU(b, w) - before
 	return medianNS(ran.BlockNS), float64(spent) / float64(ran.WallNS)
 }
 
@@ -178,28 +178,16 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// supervisorCPU is the CPU time of the parent of a worker, from its stat file
-// (fields 14 and 15, in ticks of 10 ms), and zero where it is this process.
-func supervisorCPU(worker int) time.Duration {
-	parent := statFields(worker)[1]
-	if parent == strconv.Itoa(os.Getpid()) {
-		return 0
+// supervisorCPU is the CPU time of the parent of a worker, from its CPU clock
+// (clock_getcpuclockid(3)), in nanoseconds and not in ticks.
+func supervisorCPU(b *testing.B, w *child.Child) time.Duration {
+	b.Helper()
+	const sched = 2
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^w.Root()<<3|sched), &t); err != nil {
+		b.Fatal(err)
 	}
-	pid, _ := strconv.Atoi(parent)
-	fields := statFields(pid)
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-// statFields returns the fields of /proc/PID/stat from the third (state) on.
-func statFields(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return make([]string, 20)
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	return strings.Fields(rest)
+	return time.Duration(t.Nano())
 }
 
 func medianNS(ns []int64) int64 {

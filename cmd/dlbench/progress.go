@@ -67,9 +67,11 @@ func (p *progress) event(e harness.Event) {
 	fmt.Fprintf(p.w, "%s %d/%d  %s  %s  %s", trialName(e), e.Index, e.Total, e.Elapsed.Round(time.Second), eta(e.Left), e.Cell.Name())
 }
 
-func (p *progress) warn(message string) {
+func (p *progress) warn(message string) { p.tell("warning: " + message) }
+
+func (p *progress) tell(message string) {
 	p.clear()
-	fmt.Fprintln(p.w, "warning:", message)
+	fmt.Fprintln(p.w, message)
 }
 
 func (p *progress) end() { p.clear() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,8 @@ Each backend's losses, logits, gradients and parameters are held to a float64
 oracle first; what did other work is shown as wrong and never ranked.
 
 The exit code is 0 when every trial ended ok or unsupported, 4 when one did
-not, 2 for bad input, and 130 when interrupted.`,
+not, 3 when no trial could be timed, 2 for bad input, and 130 when interrupted.
+An undecided comparison is a result and exits with 0.`,
 		Example: `  dlbench run --suite quick
   dlbench run --suite quick --backend eager,gorgonia --workload MnistCnn
   dlbench run --suite mine.yaml --out results/runs/mine --budget 10m
@@ -112,7 +114,11 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 // foreseen are the doubts that stand before the first trial, for example that
 // the rounds cannot suffice for any verdict.
 func foreseen(meta results.Meta) []string {
-	return compare.Analyze(results.Run{Meta: meta}).Warnings
+	warnings := compare.Analyze(results.Run{Meta: meta}).Warnings
+	if b := meta.Baseline; b != "" && !slices.ContainsFunc(meta.Cells, func(c results.Cell) bool { return c.Backend == b }) {
+		warnings = append(warnings, fmt.Sprintf("the baseline %s is not among the backends of this run: nothing will be compared", b))
+	}
+	return warnings
 }
 
 // undecided is the rule by which a suite stops measuring a cell; nil measures
@@ -160,14 +166,27 @@ func finish(cmd *cobra.Command, dir string, took time.Duration, runErr error) er
 	if runErr != nil {
 		return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted; go on with --out %s --resume", dir)}
 	}
-	failed := 0
-	for _, r := range run.Trials() {
-		if r.End != results.EndOK && r.End != results.EndUnsupported {
+	return exitOf(run)
+}
+
+// exitOf turns the ends of all trials, those of checks and memory too, into the
+// exit code. Unsupported is a result; a run of nothing else compared nothing.
+func exitOf(run results.Run) error {
+	all := slices.DeleteFunc(slices.Clone(run.Records), func(r results.Record) bool { return r.End == results.EndInterrupted })
+	failed, timed := 0, 0
+	for _, r := range all {
+		switch {
+		case r.End != results.EndOK && r.End != results.EndUnsupported:
 			failed++
+		case r.End == results.EndOK && r.Kind == results.KindTime:
+			timed++
 		}
 	}
-	if failed > 0 {
-		return exitError{code: exitTrialNotOK, err: fmt.Errorf("%d of %d trials did not end ok; the report says which and why", failed, len(run.Trials()))}
+	switch {
+	case failed > 0:
+		return exitError{code: exitTrialNotOK, err: fmt.Errorf("%d of %d trials did not end ok; the report says which and why", failed, len(all))}
+	case timed == 0:
+		return exitError{code: exitUndecided, err: errors.New("nothing was compared: no backend supports any cell")}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,7 @@ type suiteFlags struct {
 	data      string
 	seed      uint64
 	budget    time.Duration
+	budgetSet bool
 	limits    map[string]string
 }
 
@@ -41,6 +43,7 @@ func (f *suiteFlags) register(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.budget, "budget", 0, "measure for at most this long once the minimum of rounds is done (`10m`)")
 	cmd.Flags().StringToStringVar(&f.limits, "limit", nil, "a limit of the suite, replaced: `trial=60s`, memory=4GiB, suite=10m")
 	_ = cmd.MarkFlagRequired("suite")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.budgetSet = cmd.Flags().Changed("budget") }
 }
 
 // plan reads the suite and resolves its cells.
@@ -96,9 +99,12 @@ func (f *suiteFlags) override(s *workloads.Suite) error {
 		if err != nil {
 			return fmt.Errorf("--limit %s=%s: %w; hint: trial=60s, suite=10m, memory=4GiB", key, value, err)
 		}
+		if s.Limits.Trial <= 0 || s.Limits.Suite < 0 || s.Limits.Memory <= 0 {
+			return fmt.Errorf("--limit %s=%s: expected more than 0", key, value)
+		}
 	}
-	if f.budget < 0 {
-		return fmt.Errorf("--budget %s: expected a positive duration", f.budget)
+	if f.budget < 0 || f.budgetSet && f.budget == 0 {
+		return fmt.Errorf("--budget %s: expected more than 0", f.budget)
 	}
 	if f.budget > 0 {
 		s.Limits.Suite = f.budget
@@ -112,7 +118,7 @@ func (f *suiteFlags) prepare(ctx context.Context, plan *harness.Plan, p *progres
 	if err != nil {
 		return err
 	}
-	return plan.Prepare(ctx, cache, f.data, goldens{cache: cache, tell: p.warn}.find)
+	return plan.Prepare(ctx, cache, f.data, goldens{cache: cache, tell: p.tell}.find)
 }
 
 // meta describes the run before its first trial.
@@ -132,13 +138,29 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		},
 		Limits:    results.Limits{TrialNS: s.Limits.Trial.Nanoseconds(), SuiteNS: s.Limits.Suite.Nanoseconds(), MemoryBytes: s.Limits.Memory},
 		Workloads: plan.Workloads,
-		Notes:     s.Notes,
+		Notes:     f.notes(plan),
 	}
 	for _, c := range plan.Cells {
 		m.Cells = append(m.Cells, c.Name)
 	}
 	m.Plan, err = planHash(plan)
 	return m, err
+}
+
+// notes are what the suite says to its readers, and which data set was used
+// in place of the generators.
+func (f *suiteFlags) notes(plan harness.Plan) map[string]string {
+	notes := maps.Clone(plan.Suite.Notes)
+	if f.data == "" {
+		return notes
+	}
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	for lang, words := range map[string]string{"en": "Real data from --data instead of the generators: ", "zh": "使用 --data 的真实数据，而非生成器："} {
+		notes[lang] = strings.TrimSpace(notes[lang] + " " + words + plan.Cells[0].Program.Data.Generator + ".")
+	}
+	return notes
 }
 
 // planHash covers what the trials do: cells and steps, data and rounds are

@@ -20,7 +20,7 @@ import (
 )
 
 // CheckSteps is the number of steps after which a golden's parameters are taken.
-const CheckSteps = 3
+const CheckSteps = workloads.CheckSteps
 
 // Compute returns the golden of p: its results in float64 over the given
 // number of steps (at least CheckSteps), and the budgets of f64 and f32. The
