@@ -127,7 +127,7 @@ type verdict struct {
 
 func (v *verdict) loss(g Golden, b Budget, step int, got float64) {
 	want := g.Losses[step]
-	v.add(lossName(step), got, want, lossError(got, want), b.Losses[step])
+	v.add(lossName(step), lossName(step), got, want, lossError(got, want), b.Losses[step])
 }
 
 func (v *verdict) tensor(name string, got, want Fingerprint, ceiling float64) {
@@ -135,13 +135,18 @@ func (v *verdict) tensor(name string, got, want Fingerprint, ceiling float64) {
 	norm, proj := math.Abs(got.Norm-want.Norm)/scale, math.Abs(got.Proj-want.Proj)/scale
 	// The number shown is the one that is further off; NaN counts as that.
 	if proj > norm || math.IsNaN(proj) {
-		v.add(name, got.Proj, want.Proj, proj, ceiling)
+		v.add(name, "projection of "+name, got.Proj, want.Proj, proj, ceiling)
+		if v.worst.Status == StatusWrong && v.worst.Worst == name && norm <= ceiling && isFinite(got.Proj) {
+			v.worst.Reason += "; the norm agrees: the order or the signs of the elements differ"
+		}
 	} else {
-		v.add(name, got.Norm, want.Norm, norm, ceiling)
+		v.add(name, "norm of "+name, got.Norm, want.Norm, norm, ceiling)
 	}
 }
 
-func (v *verdict) add(name string, got, want, err, ceiling float64) {
+// add takes a number of the tensor or loss called name into account; what says
+// in words which number it is.
+func (v *verdict) add(name, what string, got, want, err, ceiling float64) {
 	ratio := 0.0
 	switch {
 	case !isFinite(got) || !isFinite(err):
@@ -161,9 +166,9 @@ func (v *verdict) add(name string, got, want, err, ceiling float64) {
 	v.worst = Judgement{Status: StatusOK, Worst: name, Got: finite(got), Want: want, Error: err, Ceiling: ceiling}
 	if ratio > 1 {
 		v.worst.Status = StatusWrong
-		v.worst.Reason = fmt.Sprintf("%s is %.9g, expected %.9g: error %.2e, ceiling %.2e", name, got, want, err, ceiling)
+		v.worst.Reason = fmt.Sprintf("%s is %.9g, expected %.9g: error %.2e, ceiling %.2e", what, got, want, err, ceiling)
 		if !isFinite(got) {
-			v.worst.Reason = fmt.Sprintf("%s is %v, expected %.9g", name, got, want)
+			v.worst.Reason = fmt.Sprintf("%s is %v, expected %.9g", what, got, want)
 		}
 	}
 }

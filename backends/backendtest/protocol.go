@@ -1,10 +1,11 @@
 package backendtest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,10 +17,12 @@ import (
 // base is the program that the protocol and state cases use: the first one
 // that the worker proved.
 func (s *suite) base() (resolved, error) {
+	training := func(r resolved) bool { return r.Mode == workloads.Train }
+	s.proveSilently(func() bool { return slices.ContainsFunc(s.passed, training) })
 	if len(s.passed) == 0 {
 		return resolved{}, errors.New("the worker proved no program of the suite: there is nothing to test the protocol with")
 	}
-	i := slices.IndexFunc(s.passed, func(r resolved) bool { return r.Mode == workloads.Train })
+	i := slices.IndexFunc(s.passed, training)
 	return s.passed[max(i, 0)], nil
 }
 
@@ -39,23 +42,37 @@ func (s *suite) protocolCases(base resolved) {
 		return
 	}
 	build := buildLine(job, nil)
+	const (
+		early  = "nothing was built yet"
+		limits = "PROTOCOL.md section 2 bounds the value"
+	)
 	cases := []struct {
 		name string
 		f    func(c *session) error
 	}{
 		{"version", func(c *session) error {
-			return c.refuse(`{"t":"hello","protocol":99,"trial":"check","threads":1,"device":"cpu"}`, "")
+			return c.refuse(`{"t":"hello","protocol":99,"trial":"check","threads":1,"device":"cpu"}`, "unsupported", "there is no protocol 99")
 		}},
 		{"order", func(c *session) error {
-			return errors.Join(c.want(helloLine, "hello"), c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":1}`, ""),
-				c.refuse(`{"t":"check","steps":1}`, ""), c.refuse(`{"t":"reset"}`, ""), c.want(build, "built"), c.refuse(build, ""))
+			return errors.Join(c.refuse(build, "failed", "hello must come first"),
+				c.want(helloLine, "hello"), c.refuse(helloLine, "failed", "it is the second hello"),
+				c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":1}`, "failed", early),
+				c.refuse(`{"t":"check","steps":1}`, "failed", early), c.refuse(`{"t":"reset"}`, "failed", early),
+				c.want(build, "built"), c.refuse(build, "failed", "a session builds one program"))
 		}},
 		{"unknown-request", func(c *session) error {
-			return errors.Join(c.want(helloLine, "hello"), c.refuse(`{"t":"dance"}`, ""), c.refuse(`{}`, ""), c.want(build, "built"))
+			return errors.Join(c.want(helloLine, "hello"), c.refuse(`{"t":"dance"}`, "failed", "there is no such request"),
+				c.refuse(`{}`, "failed", "it has no t"), c.want(build, "built"))
 		}},
 		{"garbage", func(c *session) error {
-			return errors.Join(c.want(helloLine, "hello"), c.refuse(`{"t":"bui`, ""), c.refuse("\x00\x00", ""), c.refuse(`[1]`, ""), c.want(build, "built"))
+			const why = "the line is no JSON object"
+			return errors.Join(c.want(helloLine, "hello"), c.refuse(`{"t":"bui`, "failed", why), c.refuse("\x00\x00", "failed", why),
+				c.refuse(`[1]`, "failed", why), c.want(build, "built"))
 		}},
+		{"long-request", func(c *session) error {
+			return errors.Join(c.want(helloLine, "hello"), c.want(padded(build, backends.MaxLine), "built"))
+		}},
+		{"too-long-request", func(c *session) error { return tooLong(c, build) }},
 		{"unknown-envelope-key", func(c *session) error {
 			return errors.Join(c.want(helloLine, "hello"), c.want(strings.Replace(build, `{`, `{"grease":{"a":[1]},`, 1), "built"),
 				c.want(`{"t":"check","steps":1,"grease":true}`, "checked"), c.want(`{"t":"run","phase":"grease","blocks":1,"per_block":1,"grease":1e9}`, "ran"),
@@ -63,32 +80,30 @@ func (s *suite) protocolCases(base resolved) {
 		}},
 		{"counts", func(c *session) error {
 			return errors.Join(c.want(helloLine, "hello"), c.want(build, "built"),
-				c.refuse(`{"t":"check","steps":0}`, ""), c.refuse(`{"t":"check","steps":16385}`, ""),
-				c.refuse(`{"t":"run","phase":"first","blocks":0,"per_block":1}`, ""), c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":0}`, ""),
-				c.refuse(`{"t":"run","phase":"first","blocks":16385,"per_block":1}`, ""), c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":-1}`, ""))
+				c.refuse(`{"t":"check","steps":0}`, "failed", limits), c.refuse(`{"t":"check","steps":16385}`, "failed", limits),
+				c.refuse(`{"t":"run","phase":"first","blocks":0,"per_block":1}`, "failed", limits), c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":0}`, "failed", limits),
+				c.refuse(`{"t":"run","phase":"first","blocks":16385,"per_block":1}`, "failed", limits), c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":-1}`, "failed", limits))
 		}},
 		{"gradients-only-in-check", func(c *session) error {
 			timed := job
 			timed.For = backends.ForTime
-			return errors.Join(c.want(helloLine, "hello"), c.want(buildLine(timed, nil), "built"), c.refuse(`{"t":"check","steps":1,"grads":true}`, ""))
+			return errors.Join(c.want(helloLine, "hello"), c.want(buildLine(timed, nil), "built"),
+				c.refuse(`{"t":"check","steps":1,"grads":true}`, "failed", `gradients can be read only in a build for "check"`))
 		}},
 		{"missing-file", func(c *session) error {
 			gone := job
 			gone.Weights = job.Weights + ".gone"
-			return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(gone, nil), "failed"))
+			return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(gone, nil), "failed", "there is no file of weights"), c.want(build, "built"))
 		}},
-		{"bye", func(c *session) error {
-			if err := errors.Join(c.want(helloLine, "hello"), c.want(`{"t":"bye"}`, "bye")); err != nil {
-				return err
-			}
-			if c.lines.Scan() {
-				return fmt.Errorf("the worker prints %.100q after bye", c.lines.Bytes())
-			}
-			if err := c.Wait(); err != nil {
-				return fmt.Errorf("after bye the worker ended with %w, want status 0", err)
-			}
-			return nil
+		{"settings-differ", func(c *session) error {
+			return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(job, func(j map[string]any) {
+				j["settings"].(map[string]any)["batch"] = 1 + job.Settings.Batch
+			}), "failed", "the batch of the settings is not that of the program"), c.want(build, "built"))
 		}},
+		{"accumulate-in-inference", func(c *session) error { return s.inferAccumulated(c) }},
+		{"loss-not-finite", func(c *session) error { return notFinite(c, job) }},
+		{"bye", func(c *session) error { return errors.Join(c.want(helloLine, "hello"), farewell(c)) }},
+		{"bye-first", farewell},
 		{"end-of-input", func(c *session) error {
 			if err := c.want(helloLine, "hello"); err != nil {
 				return err
@@ -97,10 +112,10 @@ func (s *suite) protocolCases(base resolved) {
 			begin := time.Now()
 			io.Copy(io.Discard, c.Out)
 			if err := c.Wait(); err == nil {
-				return errors.New("the harness went away without bye and the worker ended with status 0")
+				return errors.New("want a status other than 0 when the harness goes away without bye, got 0")
 			}
 			if took := time.Since(begin); took > 5*time.Second {
-				return fmt.Errorf("the harness went away and the worker stayed for %v", took)
+				return fmt.Errorf("want the worker to end at once when the harness goes away, it stayed for %v", took)
 			}
 			return nil
 		}},
@@ -109,100 +124,91 @@ func (s *suite) protocolCases(base resolved) {
 		s.try("protocol/"+tt.name, func() error { return s.session(s.connect, tt.f) })
 	}
 	s.strictness(job)
-	s.refusals(base, job)
+	s.refusals(job)
 }
 
-// buildLine makes a build request whose job, as JSON, was changed.
-func buildLine(job backends.Job, change func(job map[string]any)) string {
-	text, _ := json.Marshal(job)
-	if change != nil {
-		var loose map[string]any
-		json.Unmarshal(text, &loose) // it was JSON a moment ago
-		change(loose)
-		text, _ = json.Marshal(loose)
+// farewell says bye, after which nothing may come.
+func farewell(c *session) error {
+	if err := c.want(`{"t":"bye"}`, "bye"); err != nil {
+		return err
 	}
-	return `{"t":"build","job":` + string(text) + `}`
+	if c.lines.Scan() {
+		return fmt.Errorf("want no output after bye, got %.100q", c.lines.Bytes())
+	}
+	if err := c.Wait(); err != nil {
+		return fmt.Errorf("want status 0 after bye, the worker ended with %w", err)
+	}
+	return nil
 }
 
-// strictness plants keys and values that no worker knows: each must be
-// unsupported.
-func (s *suite) strictness(job backends.Job) {
-	object := func(v any, path ...any) map[string]any {
-		for _, step := range path {
-			switch at := step.(type) {
-			case string:
-				v = v.(map[string]any)[at]
-			case int:
-				v = v.([]any)[at]
-			}
-		}
-		return v.(map[string]any)
-	}
-	for _, tt := range []struct {
-		name   string
-		change func(job map[string]any)
-	}{
-		{"key-in-job", func(j map[string]any) { j["sparsity"] = 0.5 }},
-		{"key-in-program", func(j map[string]any) { object(j, "program")["weight_decay"] = 0.1 }},
-		{"key-in-settings", func(j map[string]any) { object(j, "settings")["fuse"] = false }},
-		{"key-in-op", func(j map[string]any) { object(j, "program", "ops", 0)["tied"] = nil }},
-		{"key-in-attr", func(j map[string]any) { object(j, "program", "ops", 0, "attr")["groups"] = 2 }},
-		{"key-in-loss", func(j map[string]any) { object(j, "program", "loss", "attr")["smoothing"] = 0.1 }},
-		{"key-in-param", func(j map[string]any) { object(j, "program", "params", 0)["frozen"] = true }},
-		{"op", func(j map[string]any) { object(j, "program", "ops", 0)["op"] = "fourier" }},
-		{"loss", func(j map[string]any) { object(j, "program", "loss")["op"] = "hinge" }},
-		{"optimizer", func(j map[string]any) {
-			p := object(j, "program")
-			if p["mode"] == "infer" {
-				p["mode"] = "dream" // an inference program has no optimizer
-				return
-			}
-			object(p, "optimizer")["op"] = "lion"
-		}},
-		{"mode", func(j map[string]any) {
-			object(j, "program")["mode"] = "dream"
-			object(j, "settings")["mode"] = "dream"
-		}},
-		{"purpose", func(j map[string]any) { j["for"] = "fun" }},
-		{"precision", func(j map[string]any) { object(j, "settings")["precision"] = "f8" }},
-		{"device", func(j map[string]any) { object(j, "settings")["device"] = "abacus" }},
-		{"data", func(j map[string]any) { object(j, "settings")["data"] = "tape" }},
-	} {
-		s.try("protocol/unknown-"+tt.name, func() error {
-			return s.session(s.connect, func(c *session) error {
-				return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(job, tt.change), "unsupported"), c.want(buildLine(job, nil), "built"))
-			})
-		})
-	}
+// padded lengthens a request to size bytes by a key of the envelope, which
+// every worker ignores.
+func padded(line string, size int) string {
+	const key = `{"grease":"",`
+	fill := max(0, size-len(line)-len(key)+1)
+	return strings.Replace(line, `{`, `{"grease":"`+strings.Repeat("x", fill)+`",`, 1)
 }
 
-// refusals asks for what the worker does not claim.
-func (s *suite) refusals(base resolved, job backends.Job) {
-	for _, prec := range workloads.Precisions {
-		if slices.Contains(s.info.Precisions, prec) {
-			continue
-		}
-		s.try("protocol/refuse-"+string(prec), func() error {
-			other := job
-			other.Settings.Precision = prec
-			return s.session(s.connect, func(c *session) error {
-				return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(other, nil), "unsupported"))
-			})
-		})
+// tooLong sends a request above the limit: the worker answers with an error,
+// or ends, since the harness never sends one.
+func tooLong(c *session, build string) error {
+	if err := c.want(helloLine, "hello"); err != nil {
+		return err
 	}
-	for _, r := range s.programs {
-		_, features := needs(r.Program, r.settings)
-		if s.unclaimed(r) == nil || len(features) > 1 {
-			continue
+	err := c.refuse(padded(build, backends.MaxLine+1), "failed", "the line has more than 1 MiB")
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		if c.Wait() == nil {
+			return errors.New("want an error reply, or a status other than 0, because the line has more than 1 MiB; the worker ended with status 0")
 		}
-		s.try("protocol/refuse-program-"+r.name, func() error {
-			other, err := s.job(r, s.precision(), backends.ForCheck)
-			if err != nil {
-				return err
+		return nil
+	}
+	return err
+}
+
+// notFinite loads parameters that are NaN: JSON cannot say what comes out.
+func notFinite(c *session, job backends.Job) error {
+	dir, err := os.MkdirTemp("", "dlbench-nan-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	poison := jobMutant{change: func(m *mutation) bool {
+		for _, p := range job.Program.Params {
+			w := m.weights[p.Name].F32
+			for i := range w {
+				w[i] = float32(math.NaN())
 			}
-			return s.session(s.connect, func(c *session) error {
-				return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(other, nil), "unsupported"))
-			})
-		})
+		}
+		return true
+	}}
+	if _, err := poison.apply(&job, dir); err != nil {
+		return err
 	}
+	const why = "the parameters are NaN, and so is the loss"
+	if err := c.want(helloLine, "hello"); err != nil {
+		return err
+	}
+	reply, err := c.raw(buildLine(job, nil))
+	if err != nil {
+		return err
+	}
+	if reply["t"] == "error" && reply["class"] == "failed" {
+		return nil // it looks at what it loads
+	}
+	return errors.Join(c.refuse(`{"t":"check","steps":1}`, "failed", why), c.refuse(`{"t":"run","phase":"first","blocks":1,"per_block":1}`, "failed", why),
+		c.want(`{"t":"bye"}`, "bye"))
+}
+
+// inferAccumulated asks for micro-batches where there are no gradients to accumulate.
+func (s *suite) inferAccumulated(c *session) error {
+	i := slices.IndexFunc(s.programs, func(r resolved) bool { return r.Mode == workloads.Infer && s.unclaimed(r) == nil })
+	if i < 0 {
+		return skip{"the worker claims the ops of no inference program"}
+	}
+	job, err := s.job(s.programs[i], s.precision(), backends.ForCheck)
+	if err != nil {
+		return err
+	}
+	job.Program.Accumulate, job.Settings.Accumulate = 2, 2
+	return errors.Join(c.want(helloLine, "hello"), c.refuse(buildLine(job, nil), "", "inference has no gradients to accumulate"))
 }

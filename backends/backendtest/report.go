@@ -43,8 +43,8 @@ type Report struct {
 	Worker    backends.HelloReply `json:"worker"`
 	Results   []Result            `json:"results"`
 	Mutations []Mutation          `json:"mutations,omitempty"`
-	Proven    map[string][]string `json:"proven"`   // op, loss, optimizer, precision or feature -> programs that prove it
-	Unproven  []string            `json:"unproven"` // claimed, and proven by no program
+	Proven    map[string][]string `json:"proven"`            // op, loss, optimizer, precision or feature -> programs that prove it
+	Unproven  []string            `json:"unproven"`          // claimed, and proven by no program
 	Stopped   string              `json:"stopped,omitempty"` // why cases were not run; "" if all were
 }
 

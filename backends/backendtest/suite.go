@@ -110,6 +110,7 @@ type suite struct {
 	info     backends.HelloReply
 	programs []resolved
 	passed   []resolved // programs that the worker proved in f32 or, without it, in its first precision
+	pending  []resolved // programs that were not asked for
 	goldens  map[string]workloads.Golden
 	timeouts int // sessions that reached the timeout
 	report   Report
@@ -196,18 +197,27 @@ func (s *suite) hello() error {
 	})
 }
 
-// unclaimed returns a skip where the worker does not claim what r needs.
-func (s *suite) unclaimed(r resolved) error {
+// missing names the first thing that r needs and the worker does not claim, ""
+// if there is none.
+func (s *suite) missing(r resolved) string {
 	ops, features := needs(r.Program, r.settings)
 	for _, op := range ops {
 		if !slices.Contains(s.info.Ops, op) {
-			return skip{"the worker does not claim " + op}
+			return op
 		}
 	}
 	for _, f := range features {
 		if !slices.Contains(s.info.Features, f) {
-			return skip{"the worker does not claim " + f}
+			return f
 		}
+	}
+	return ""
+}
+
+// unclaimed returns a skip where the worker does not claim what r needs.
+func (s *suite) unclaimed(r resolved) error {
+	if what := s.missing(r); what != "" {
+		return skip{"the worker does not claim " + what}
 	}
 	return nil
 }

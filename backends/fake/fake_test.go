@@ -83,10 +83,11 @@ func job(t *testing.T) backends.Job {
 	}
 	return backends.Job{
 		Program: workloads.Program{
-			Schema: 1, Name: "Sum", Mode: workloads.Train, Batch: 1, Accumulate: 1, Data: workloads.Data{Batches: 2},
+			Schema: 1, Name: "Sum", Mode: workloads.Train, Batch: 1, Accumulate: 1,
+			Input: workloads.Input{Kind: "vector", Shape: []int{3}}, Data: workloads.Data{Batches: 2},
 			Ops:    []workloads.Op{{Op: workloads.OpDense, Name: "fc", In: []int{-1}, Shape: []int{2}}},
 			Params: []workloads.Param{{Name: "fc.weight", Shape: []int{2, 3}}},
-			Loss:   workloads.Op{Op: workloads.LossSoftmax}, Optimizer: workloads.Op{Op: workloads.OptSGD},
+			Loss:   workloads.Op{Op: workloads.LossSoftmax, Attr: workloads.Attr{Reduction: "mean"}}, Optimizer: workloads.Op{Op: workloads.OptSGD},
 		},
 		Settings: workloads.Settings{Mode: workloads.Train, Precision: workloads.F32, Device: "cpu", Data: "resident", Batch: 1, Accumulate: 1, Threads: 1},
 		Weights:  path, Batches: path, For: backends.ForTime,
