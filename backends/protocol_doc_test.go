@@ -9,7 +9,9 @@ import (
 	"go/token"
 	"math"
 	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -187,6 +189,7 @@ func TestDocumentedLimits(t *testing.T) {
 	for _, want := range []string{
 		"1,048,576 bytes", fmt.Sprintf("`blocks` | integer, 1 to %d", MaxBlocks), fmt.Sprintf("`per_block` | integer, 1 to %d", MaxPerBlock),
 		fmt.Sprintf("`steps` | integer, 1 to %d", MaxSteps), fmt.Sprintf("protocol, version %d", ProtocolVersion), "max(2 % of own clock, 5 ms)",
+		fmt.Sprintf("up to %d ms", maxWaiting.Milliseconds()), fmt.Sprintf("and %d ms, and %d ms for each CPU beyond", outsideCPU.Milliseconds(), spinningCPU.Milliseconds()),
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("PROTOCOL.md does not say %q", want)
@@ -195,6 +198,46 @@ func TestDocumentedLimits(t *testing.T) {
 	c := NewClient(nil, nil)
 	if MaxLine != 1_048_576 || c.MaxGap.Milliseconds() != 5 || c.MaxGapShare != 0.02 {
 		t.Error("a limit changed: PROTOCOL.md has the old one")
+	}
+}
+
+// The ceilings of section 10 have the size of those in the goldens.
+func TestDocumentedCeilings(t *testing.T) {
+	text := protocolText(t)
+	paths, err := filepath.Glob("../workloads/goldens/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no goldens: %v", err)
+	}
+	found := map[string][]float64{}
+	for _, path := range paths {
+		g, err := workloads.ReadGolden(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, b := range g.Budgets {
+			found[string(p)+" loss"] = append(found[string(p)+" loss"], b.Losses[:3]...)
+			for name, ceiling := range b.Tensors {
+				kind, _, _ := strings.Cut(name, "/")
+				found[string(p)+" "+kind] = append(found[string(p)+" "+kind], ceiling)
+			}
+		}
+	}
+	for kind, title := range map[string]string{"loss": "losses of the first 3 steps", "logits": "logits", "grad": "gradients", "param": "parameters after 3 steps"} {
+		for _, p := range []string{"f64", "f32"} {
+			row := fmt.Sprintf("| `%s` | %s | ", p, title)
+			_, rest, ok := strings.Cut(text, row)
+			cells := strings.Split(rest, " | ")
+			all := found[p+" "+kind]
+			if !ok || len(cells) < 2 || len(all) == 0 {
+				t.Errorf("no row %q, or no such ceiling in the goldens", row)
+				continue
+			}
+			slices.Sort(all)
+			said, err := strconv.ParseFloat(cells[1], 64)
+			if median := all[len(all)/2]; err != nil || said > 3*median || said < median/3 {
+				t.Errorf("%s the median is %q, in the goldens it is %.0e", row, cells[1], median)
+			}
+		}
 	}
 }
 

@@ -62,6 +62,9 @@ func validate(job Job) error {
 		return errors.New("an inference program has no gradients: accumulate must be 1, without checkpoints or segments")
 	}
 	for i, op := range p.Ops {
+		if op.Op == workloads.OpBatchNorm && p.Mode == workloads.Train && p.Batch == p.Accumulate && (len(op.Shape) < 3 || op.Shape[1]*op.Shape[2] == 1) {
+			return fmt.Errorf("op %d (%s %s) sees one value per channel: it has no unbiased variance", i, op.Op, op.Name)
+		}
 		for _, in := range op.In {
 			if in < -1 || in >= i {
 				return fmt.Errorf("op %d (%s %s) reads op %d, want an earlier op or -1", i, op.Op, op.Name, in)

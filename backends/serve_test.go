@@ -144,6 +144,9 @@ func TestRefusals(t *testing.T) {
 			j.Program.Batch, j.Settings.Batch = 2, 2
 			j.Program.Accumulate, j.Settings.Accumulate = 2, 2
 		}, "failed", "no gradients"},
+		{"one value to normalise", func(j *backends.Job) {
+			j.Program.Ops[0] = workloads.Op{Op: workloads.OpBatchNorm, Name: "bn", In: []int{-1}, Shape: []int{2}}
+		}, "failed", "one value per channel"},
 		{"device", func(j *backends.Job) { j.Settings.Device = "abacus" }, "unsupported", "abacus"},
 		{"data", func(j *backends.Job) { j.Settings.Data = "tape" }, "unsupported", "tape"},
 		{"op", func(j *backends.Job) { j.Program.Ops[0].Op = workloads.OpLSTM }, "unsupported", "op lstm fc"},

@@ -121,7 +121,7 @@ func (s *suite) session(connect Connect, f func(*session) error) error {
 		s.timeouts++
 		err = fmt.Errorf("no answer within %v", s.opts.Timeout)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("%w; it %s", err, ending(conn))
+		err = fmt.Errorf("%s; it %s", strings.TrimSuffix(err.Error(), ": "+io.ErrUnexpectedEOF.Error()), ending(conn))
 	}
 	if err == nil || conn.Stderr == nil {
 		return err
@@ -205,6 +205,9 @@ func wanted(class string) string {
 
 // describe shows a reply in a message.
 func describe(reply map[string]any) string {
+	if t, ok := reply["t"].(string); ok && t != "error" {
+		return fmt.Sprintf("the reply %q", shorten(t, 40))
+	}
 	if reply["t"] != "error" {
 		text, _ := json.Marshal(reply)
 		return shorten(string(text), 200)

@@ -41,7 +41,7 @@ func TestDyingWorker(t *testing.T) {
 		t.Fatalf("want one case:\n%s", text(r))
 	}
 	c := r.Results[0]
-	if !strings.HasSuffix(c.Reason, "unexpected EOF; it ended with exit status 9") {
+	if !strings.HasSuffix(c.Reason, `before the reply "built"; it ended with exit status 9`) {
 		t.Errorf("reason %q", c.Reason)
 	}
 	if want := []string{"12", "13", "14", "15", "16", "17", "18", "19", "20", "Segmentation fault"}; !slices.Equal(c.Stderr, want) {
