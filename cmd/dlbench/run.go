@@ -85,6 +85,11 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	for _, w := range append(earlier.Warnings, foreseen(meta)...) {
 		progress.warn(w)
 	}
+	release, other := host.Measuring()
+	defer release()
+	if other != "" {
+		progress.warn("another run is measuring on this host (process " + other + "): each disturbs the other")
+	}
 	work, err := os.MkdirTemp("", "dlbench-trial-")
 	if err != nil {
 		return err
