@@ -117,23 +117,6 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// TestSlicesDiffer: the two halves that split makes never have equal bounds
-// modulo 256, and the hash of the library really is that weak (if it no longer
-// is, splitPoint can go).
-func TestSlicesDiffer(t *testing.T) {
-	for n := 2; n < 3000; n++ {
-		if m := splitPoint(n); m < 1 || m >= n || byte(m) == 0 && byte(n) == 0 {
-			t.Fatalf("splitPoint(%d) = %d", n, m)
-		}
-	}
-	g := G.NewGraph()
-	x := G.NewVector(g, tensor.Float64, G.WithShape(512), G.WithName("x"))
-	a, b := G.Must(G.Slice(x, G.S(0, 256))), G.Must(G.Slice(x, G.S(256, 512)))
-	if a.Hashcode() != b.Hashcode() {
-		t.Error("slices [0:256] and [256:512] have different hashes: the way around is no longer needed")
-	}
-}
-
 // TestCollision: two nodes of equal hash are found.
 func TestCollision(t *testing.T) {
 	g := G.NewGraph()
@@ -157,6 +140,35 @@ func TestCollision(t *testing.T) {
 	}
 	if !collides(g) {
 		t.Error("a collision was not found")
+	}
+}
+
+// TestSilentMerge: two products that the graph takes for one while it grows, so
+// that a layer gets the other's weights, are found by growing it twice; in
+// training the gradient fails, and other names are tried. The layers' names
+// were searched for such a pair.
+func TestSilentMerge(t *testing.T) {
+	one, other := named(workloads.OpDense, "fc33249", 6), named(workloads.OpDense, "fc60465", 6)
+	for _, mode := range workloads.Modes {
+		p := tiny{
+			input:    vector,
+			layers:   layers{{Op: workloads.LayerResidual, Body: layers{one}, Shortcut: layers{other}}, dense("fc", 3)},
+			settings: func(s *workloads.Settings) { s.Mode = mode },
+		}.job(t).Program
+		merged, err := growSalted(p, tensor.Float64, 0)
+		if mode == workloads.Train != errors.Is(err, errGradient) {
+			t.Fatalf("%s: the merged graph gave %v", mode, err)
+		}
+		b, err := growChecked(p, tensor.Float64, 0)
+		if err != nil {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		if b.salt == "" {
+			t.Errorf("%s: took the merged graph", mode)
+		}
+		if mode == workloads.Infer && (collides(merged.g) || len(b.g.AllNodes()) <= len(merged.g.AllNodes())) {
+			t.Errorf("%s: nothing was merged: other names are needed", mode)
+		}
 	}
 }
 

@@ -154,10 +154,8 @@ func (b *builder) node(v *value) *G.Node {
 	case v.node != nil:
 	case v.op == -1 && len(v.steps) == 0:
 		v.node = b.examples(b.held(v.shape))
-	case len(v.steps) == 1:
-		v.node = v.steps[0]
 	default:
-		v.node = b.do(G.Concat(0, v.steps...))
+		v.node = b.join(v.steps)
 	}
 	return v.node
 }

@@ -14,10 +14,16 @@
 //     length 1. Their gradient needs the axis named, not left to its default.
 //   - Dropout's gradient is scaled by 1/p instead of 1/(1-p). Here the mask is
 //     an input that is filled in each step and multiplied.
-//   - Two different nodes whose 32-bit hashes collide are merged by the
-//     compiler without a check. Hashes depend on the names of inputs: build
-//     tries other names until none collide.
-//   - A slice's hash holds its bounds modulo 256. splitPoint avoids equal ones.
+//   - Two different nodes whose 32-bit hashes collide are merged without a
+//     check: any two by the compiler, and those of equal operation, type and
+//     shape already by the graph while it grows, so that nothing is left to see.
+//     Hashes depend on the names of inputs: grow builds a large graph under two
+//     names, compares the numbers of nodes, and tries other names until none
+//     are merged.
+//   - A slice's hash holds its bounds modulo 256, under every name. The gradient
+//     of Concat is a slice per part: of 100 steps joined flat, many would get the
+//     gradient of another step. splitPoint and join never make slices of one
+//     shape with equal bounds.
 //   - Reshape shares memory with its source, and element-wise operations
 //     overwrite an operand that the compiler thinks dead. reshape copies where
 //     both could meet.

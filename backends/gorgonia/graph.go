@@ -1,15 +1,12 @@
 package gorgonia
 
 import (
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/workloads"
 )
 
@@ -40,51 +37,20 @@ type dropout struct {
 	rate float64
 }
 
-// maxSalts bounds the search for input names without a collision of hashes.
-const maxSalts = 8
-
 // compile builds the graph of the program, differentiates it, and compiles it
 // for a TapeMachine.
-func compile(p workloads.Program, dt tensor.Dtype) (*graph, error) {
-	for salt := range maxSalts {
-		g, err := compileSalted(p, dt, salt)
-		if !errors.Is(err, errCollision) {
-			return g, err
-		}
+func compile(p workloads.Program, dt tensor.Dtype) (_ *graph, err error) {
+	b, err := grow(p, dt)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: %d nodes of the graph collide in Gorgonia's 32-bit hashes under every name tried", backends.ErrUnsupported, maxSalts)
-}
-
-// errCollision says that the compiler would merge two different nodes.
-var errCollision = errors.New("two nodes of the graph have the same hash")
-
-func compileSalted(p workloads.Program, dt tensor.Dtype, salt int) (_ *graph, err error) {
-	b := newBuilder(p, dt, salt)
-	defer func() {
-		if r := recover(); r != nil {
-			err = b.recovered(r)
-		}
-	}()
-	out := b.walk()
+	defer b.recover(&err)
 	g := b.graph
-	G.Read(out, &g.logitsValue)
 	if p.Mode == workloads.Infer {
-		if collides(b.g) {
-			return nil, errCollision
-		}
 		g.vm = G.NewTapeMachine(b.g, G.EvalMode())
 		return g, nil
 	}
-	loss := b.loss(out)
-	G.Read(loss, &g.lossValue)
 	nodes := b.learnables()
-	b.at = "gradient"
-	if _, err := G.Grad(loss, nodes...); err != nil {
-		return nil, fmt.Errorf("gradient: %w", err)
-	}
-	if collides(b.g) {
-		return nil, errCollision
-	}
 	var opts []G.VMOpt
 	// Bound dual values add up over passes and belong to one parameter each. A
 	// plain gradient is the result of the last pass and may be shared.
@@ -95,20 +61,6 @@ func compileSalted(p workloads.Program, dt tensor.Dtype, salt int) (_ *graph, er
 	g.vm = G.NewTapeMachine(b.g, opts...)
 	g.learnables = G.NodesToValueGrads(nodes)
 	return g, nil
-}
-
-// collides reports whether two nodes have the same hash. The graph itself
-// keeps them apart by comparing them; the compiler looks at the hash only.
-func collides(g *G.ExprGraph) bool {
-	seen := make(map[uint32]bool)
-	for _, n := range g.AllNodes() {
-		h := n.Hashcode()
-		if seen[h] {
-			return true
-		}
-		seen[h] = true
-	}
-	return false
 }
 
 func shareGradients(nodes G.Nodes) bool {
@@ -198,18 +150,6 @@ func (g *graph) save() (restore func()) {
 			}
 		}
 	}
-}
-
-// recovered turns a failure, or a panic of the library while building, into an
-// error that names the op.
-func (b *builder) recovered(r any) error {
-	switch x := r.(type) {
-	case failure:
-		return fmt.Errorf("%s: %w", b.at, x.error)
-	case error:
-		return fmt.Errorf("%s: gorgonia: %w", b.at, x)
-	}
-	return fmt.Errorf("%s: gorgonia: %v", b.at, r)
 }
 
 // learnables are the trainable nodes in the order of the program's parameters.

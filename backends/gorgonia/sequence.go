@@ -55,37 +55,6 @@ func (b *builder) lstm(o workloads.Op, v *value) []*G.Node {
 	return out
 }
 
-// split cuts x [n, ...] into its n parts along the first axis, by halving: the
-// gradient of a slice is as large as what it was cut from, so cutting all parts
-// from the whole would make the work quadratic in n.
-func (b *builder) split(x *G.Node, n int) []*G.Node {
-	if n == 1 {
-		return []*G.Node{b.do(G.Reshape(x, x.Shape()[1:]))}
-	}
-	parts := make([]*G.Node, 0, n)
-	m := splitPoint(n)
-	for _, r := range [][2]int{{0, m}, {m, n}} {
-		part := b.do(G.Slice(x, G.S(r[0], r[1])))
-		if r[1]-r[0] == 1 {
-			parts = append(parts, part) // the slice dropped the axis
-			continue
-		}
-		parts = append(parts, b.split(part, r[1]-r[0])...)
-	}
-	return parts
-}
-
-// splitPoint returns about half of n such that the slices [0,m) and [m,n)
-// differ in the low bytes of their bounds: the library's hash of a slice holds
-// no more, and equal hashes are taken for equal nodes.
-func splitPoint(n int) int {
-	m := n / 2
-	if byte(m) == 0 && byte(n) == byte(m) {
-		m--
-	}
-	return m
-}
-
 // lastStep gives [batch, D], the last step of a sequence.
 func (b *builder) lastStep(v *value) *G.Node {
 	if v.node == nil && len(v.steps) > 0 {
