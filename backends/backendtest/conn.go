@@ -121,7 +121,9 @@ func (s *suite) session(connect Connect, f func(*session) error) error {
 		s.timeouts++
 		err = fmt.Errorf("no answer within %v", s.opts.Timeout)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("%s; it %s", strings.TrimSuffix(err.Error(), ": "+io.ErrUnexpectedEOF.Error()), ending(conn))
+		// Of joined errors the first is the cause.
+		cause, _, _ := strings.Cut(err.Error(), "\n")
+		err = fmt.Errorf("%s; it %s", strings.TrimSuffix(cause, ": "+io.ErrUnexpectedEOF.Error()), ending(conn))
 	}
 	if err == nil || conn.Stderr == nil {
 		return err
@@ -156,7 +158,7 @@ func ending(conn *Conn) string {
 // raw sends a line as it is and returns the reply's keys.
 func (s *session) raw(line string) (map[string]any, error) {
 	if _, err := io.WriteString(s.In, line+"\n"); err != nil {
-		return nil, fmt.Errorf("the worker no longer reads: %w", errors.Join(io.ErrUnexpectedEOF, err))
+		return nil, fmt.Errorf("the worker no longer reads %s (%w): %w", short(line), err, io.ErrUnexpectedEOF)
 	}
 	if !s.lines.Scan() {
 		if err := s.lines.Err(); err != nil {

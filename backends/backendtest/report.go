@@ -79,7 +79,11 @@ func (r Report) Survivors() []string {
 // skipped and why, then what is proven. Cases with the same reason share a line.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s): %d passed, %d failed, %d skipped\n", r.Worker.Name, r.Worker.Kind, r.Count(Pass), r.Count(Fail), r.Count(Skip))
+	worker := "no worker"
+	if r.Worker.Name != "" {
+		worker = fmt.Sprintf("%s (%s)", r.Worker.Name, r.Worker.Kind)
+	}
+	fmt.Fprintf(&b, "%s: %d passed, %d failed, %d skipped\n", worker, r.Count(Pass), r.Count(Fail), r.Count(Skip))
 	if r.Stopped != "" {
 		fmt.Fprintln(&b, r.Stopped)
 	}
