@@ -29,7 +29,7 @@ The exit code is 2 if something makes measuring impossible.`,
 				return err
 			}
 			h := host.Fingerprint(mask)
-			fmt.Fprintf(w, "%s, %d cores, %.1f GiB, %s %s, Go %s\n", h.CPU, h.Cores, float64(h.MemBytes)/(1<<30), h.OS, h.Kernel, h.Go)
+			fmt.Fprintf(w, "%s, %d cores, %.1f GiB, %s %s, %s\n", h.CPU, h.Cores, float64(h.MemBytes)/(1<<30), h.OS, h.Kernel, h.Go)
 			fmt.Fprintf(w, "CPU features: %v\n", h.Flags)
 			bad := 0
 			for _, f := range host.Doctor(cache.Dir) {
