@@ -7,6 +7,15 @@ type Metric struct {
 	Unit   string // in the terms of golang.org/x/perf/benchunit
 	Better int    // -1: smaller is better, +1: larger is better, 0: neither
 	Exact  bool   // the same in every trial of a cell, so that nothing is estimated
+	// Segment tells a metric of the measured segment, which needs one that is long
+	// enough for the harness's own clock to confirm.
+	Segment bool
+	// Percentile is the share that a metric of single steps is a percentile for; 0:
+	// it is none.
+	Percentile float64
+	// Memory tells a metric of memory trials. A cell has one or two of them and
+	// they belong to no round, so nothing is judged by them.
+	Memory bool
 	Of     func(Record) (float64, bool)
 }
 
@@ -15,26 +24,26 @@ type Metric struct {
 var Metrics = []Metric{
 	// The measured segment, as total over steps: a median of blocks would hide
 	// what happens once in many steps, such as garbage collection.
-	{Name: "step-time", Unit: "sec/step", Better: -1, Of: timed(stepTime)},
-	{Name: "throughput", Unit: "examples/sec", Better: +1, Of: timed(func(r Record) (float64, bool) {
+	{Name: "step-time", Unit: "sec/step", Better: -1, Segment: true, Of: timed(stepTime)},
+	{Name: "throughput", Unit: "examples/sec", Better: +1, Segment: true, Of: timed(func(r Record) (float64, bool) {
 		sec, ok := stepTime(r)
 		return float64(r.Work.Examples) / sec, ok && r.Work.Examples > 0
 	})},
-	{Name: "flops", Unit: "FLOP/sec", Better: +1, Of: timed(func(r Record) (float64, bool) {
+	{Name: "flops", Unit: "FLOP/sec", Better: +1, Segment: true, Of: timed(func(r Record) (float64, bool) {
 		sec, ok := stepTime(r)
 		return float64(r.Work.ModelFLOPs) / sec, ok && r.Work.ModelFLOPs > 0
 	})},
-	{Name: "latency-p50", Unit: "sec", Better: -1, Of: timed(latency(0.50))},
-	{Name: "latency-p90", Unit: "sec", Better: -1, Of: timed(latency(0.90))},
-	{Name: "latency-p99", Unit: "sec", Better: -1, Of: timed(latency(0.99))},
+	{Name: "latency-p50", Unit: "sec", Better: -1, Segment: true, Percentile: 0.50, Of: timed(latency(0.50))},
+	{Name: "latency-p90", Unit: "sec", Better: -1, Segment: true, Percentile: 0.90, Of: timed(latency(0.90))},
+	{Name: "latency-p99", Unit: "sec", Better: -1, Segment: true, Percentile: 0.99, Of: timed(latency(0.99))},
 
 	// What the measured segment used.
-	{Name: "cpu-per-step", Unit: "cpu-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.CPUNS }, 1e-9)},
-	{Name: "system-per-step", Unit: "system-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.SysNS }, 1e-9)},
-	{Name: "gc-per-step", Unit: "gc-sec/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.GCNS }, 1e-9)},
-	{Name: "faults-per-step", Unit: "faults/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.MinorFaults }, 1)},
-	{Name: "switches-per-step", Unit: "switches/step", Better: -1, Of: perStep(func(u Usage) int64 { return u.Voluntary + u.Involuntary }, 1)},
-	{Name: "threads", Unit: "threads", Of: timed(func(r Record) (float64, bool) {
+	{Name: "cpu-per-step", Unit: "cpu-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.CPUNS }, 1e-9)},
+	{Name: "system-per-step", Unit: "system-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.SysNS }, 1e-9)},
+	{Name: "gc-per-step", Unit: "gc-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.GCNS }, 1e-9)},
+	{Name: "faults-per-step", Unit: "faults/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.MinorFaults }, 1)},
+	{Name: "switches-per-step", Unit: "switches/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.Voluntary + u.Involuntary }, 1)},
+	{Name: "threads", Unit: "threads", Segment: true, Of: timed(func(r Record) (float64, bool) {
 		if r.Usage == nil {
 			return 0, false
 		}
@@ -50,15 +59,15 @@ var Metrics = []Metric{
 	// Memory. PSS shares a page among the processes that map it; resident bytes
 	// count it in each. Above import is what the work itself took: one binary
 	// links all Go libraries, so its level after import says nothing of one.
-	{Name: "peak-memory", Unit: "B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
+	{Name: "peak-memory", Unit: "B", Better: -1, Memory: true, Of: memory(func(m Memory) (float64, bool) {
 		return deref(m.PeakPSS)
 	})},
-	{Name: "peak-memory-above-import", Unit: "B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
+	{Name: "peak-memory-above-import", Unit: "B", Better: -1, Memory: true, Of: memory(func(m Memory) (float64, bool) {
 		peak, ok1 := deref(m.PeakPSS)
 		base, ok2 := deref(m.ImportPSS)
 		return peak - base, ok1 && ok2
 	})},
-	{Name: "device-memory", Unit: "B", Better: -1, Of: memory(func(m Memory) (float64, bool) {
+	{Name: "device-memory", Unit: "B", Better: -1, Memory: true, Of: memory(func(m Memory) (float64, bool) {
 		return deref(m.Device)
 	})},
 	{Name: "peak-resident", Unit: "B", Better: -1, Of: timed(peakResident)},
