@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +20,13 @@ const (
 	trialsFile = "trials.jsonl"
 	lockFile   = "lock" // while a run is being written
 	tempSuffix = ".tmp"
+)
+
+// The reports that stand beside a run once it has ended, and what is left of
+// one that was not written to its end.
+var (
+	reportFiles = []string{"report.html", "report.md"}
+	leftovers   = []string{metaFile, trialsFile, lockFile, "report.html.partial", "report.md.partial"}
 )
 
 // NewDirName proposes a folder name for a run of a suite begun at t, such as
@@ -41,6 +47,7 @@ func NewDirName(suite string, t time.Time) string {
 
 // Create makes dir, which must not exist, be empty or hold nothing but leftovers
 // of a run that never began, writes run.json and locks the folder until Close.
+// A folder that holds a run already is refused in the words of that run.
 func Create(dir string, m Meta) (*Journal, error) {
 	m.Schema = Schema
 	data, err := encodeMeta(m)
@@ -50,18 +57,18 @@ func Create(dir string, m Meta) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, diskError(dir, err)
 	}
-	if err := checkOurs(dir); err != nil {
-		return nil, err
+	if !exists(dir, metaFile) {
+		if err := checkOurs(dir); err != nil {
+			return nil, err
+		}
 	}
 	l, err := acquire(dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{metaFile, trialsFile} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			l.release()
-			return nil, fmt.Errorf("%s already holds a run (%s); hint: resume it, or choose another folder", dir, name)
-		}
+	if err := checkNoRun(dir); err != nil {
+		l.release()
+		return nil, err
 	}
 	if err := writeAtomic(dir, metaFile, data); err != nil {
 		l.release()
@@ -70,71 +77,24 @@ func Create(dir string, m Meta) (*Journal, error) {
 	return openJournal(dir, m, l, 0)
 }
 
-// Resume opens an interrupted run for more records. It refuses, naming each
-// field with both values, where suite, plan, binary, cells, policy, baseline
-// or host are not those of m; the run keeps the run.json it has. A torn last
-// line is cut off.
-func Resume(dir string, m Meta) (*Journal, Run, error) {
-	if _, err := os.Lstat(filepath.Join(dir, metaFile)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, Run{}, fmt.Errorf("%s: no run to resume (no %s)", dir, metaFile)
+// checkNoRun refuses a folder that holds a run, or the trials of one.
+func checkNoRun(dir string) error {
+	if exists(dir, metaFile) {
+		m, err := readMeta(filepath.Join(dir, metaFile))
+		if err != nil {
+			return fmt.Errorf("%s holds a run already, which cannot be read: %w; hint: choose another folder", dir, err)
 		}
-		return nil, Run{}, err
+		return fmt.Errorf("%s holds a run already (suite %s, started %s): add --resume to go on with it, or choose another folder", dir, m.Suite, m.Started)
 	}
-	l, err := acquire(dir)
-	if err != nil {
-		return nil, Run{}, err
+	if exists(dir, trialsFile) {
+		return fmt.Errorf("%s holds the trials of a run (%s) without its %s: choose another folder", dir, trialsFile, metaFile)
 	}
-	run, whole, err := read(dir)
-	if err == nil {
-		if changed := changes(run.Meta, m); len(changed) > 0 {
-			err = fmt.Errorf("%s: cannot resume: %s (first value: the run's, second: now); hint: start a new run", dir, strings.Join(changed, "; "))
-		}
-	}
-	if err != nil {
-		l.release()
-		return nil, Run{}, err
-	}
-	j, err := openJournal(dir, run.Meta, l, whole)
-	if err != nil {
-		return nil, Run{}, err
-	}
-	return j, run, nil
+	return nil
 }
 
-// changes lists what makes a resumed run another run.
-func changes(was, now Meta) []string {
-	var c []string
-	text := func(field, a, b string) {
-		if a != b {
-			c = append(c, fmt.Sprintf("%s changed: %q, %q", field, a, b))
-		}
-	}
-	text("suite", was.Suite, now.Suite)
-	text("plan", was.Plan, now.Plan)
-	text("binary", was.Binary, now.Binary)
-	text("baseline", was.Baseline, now.Baseline)
-	if !slices.Equal(was.Cells, now.Cells) {
-		a, b := missing(was.Cells, now.Cells), missing(now.Cells, was.Cells)
-		c = append(c, fmt.Sprintf("cells changed: %d, %d (only in the run: %s; only now: %s)", len(was.Cells), len(now.Cells), a, b))
-	}
-	pa, _ := json.Marshal(was.Policy)
-	pb, _ := json.Marshal(now.Policy)
-	text("policy", string(pa), string(pb))
-	for _, d := range was.Host.Diff(now.Host) {
-		c = append(c, "host changed: "+d)
-	}
-	return c
-}
-
-// missing names the first cell of a that b lacks.
-func missing(a, b []Cell) string {
-	for _, c := range a {
-		if !slices.Contains(b, c) {
-			return c.Name()
-		}
-	}
-	return "none"
+func exists(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, name))
+	return err == nil
 }
 
 // checkOurs refuses a folder that holds something else than a run.
@@ -144,8 +104,11 @@ func checkOurs(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), tempSuffix)
-		if name != metaFile && name != trialsFile && name != lockFile {
+		switch name := strings.TrimSuffix(e.Name(), tempSuffix); {
+		case slices.Contains(leftovers, name):
+		case slices.Contains(reportFiles, name):
+			return fmt.Errorf("%s holds %q of some run, which a new run would replace; hint: choose a new or empty folder", dir, e.Name())
+		default:
 			return fmt.Errorf("%s is not empty and holds %q, which is no part of a run; hint: choose a new or empty folder", dir, e.Name())
 		}
 	}

@@ -187,12 +187,54 @@ func TestCreateRefuses(t *testing.T) {
 		dir := write(t, small())
 		before, _ := os.ReadFile(filepath.Join(dir, "run.json"))
 		meta.Suite = "other"
-		if _, err := results.Create(dir, meta); err == nil || !strings.Contains(err.Error(), "already holds a run") {
+		if _, err := results.Create(dir, meta); err == nil || err.Error() != dir+" holds a run already (suite synthetic, started 2026-11-20T08:00:00Z): add --resume to go on with it, or choose another folder" {
 			t.Errorf("got %v", err)
 		}
 		if after, _ := os.ReadFile(filepath.Join(dir, "run.json")); !bytes.Equal(before, after) {
 			t.Error("run.json was overwritten")
 		}
+	})
+	t.Run("reported run", func(t *testing.T) {
+		dir := write(t, small())
+		for _, name := range []string{"report.html", "report.md", "report.html.partial", "lock", "notes.txt"} {
+			os.WriteFile(filepath.Join(dir, name), nil, 0o666)
+		}
+		if _, err := results.Create(dir, meta); err == nil || !strings.Contains(err.Error(), "holds a run already (suite synthetic, ") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("damaged run", func(t *testing.T) {
+		dir := t.TempDir()
+		os.WriteFile(filepath.Join(dir, "run.json"), []byte("{"), 0o666)
+		if _, err := results.Create(dir, meta); err == nil || !strings.Contains(err.Error(), "holds a run already, which cannot be read: ") || !strings.Contains(err.Error(), "run.json:1:2: ") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("trials alone", func(t *testing.T) {
+		dir := t.TempDir()
+		os.WriteFile(filepath.Join(dir, "trials.jsonl"), []byte("{}\n"), 0o666)
+		if _, err := results.Create(dir, meta); err == nil || !strings.Contains(err.Error(), "holds the trials of a run (trials.jsonl) without its run.json") {
+			t.Errorf("got %v", err)
+		}
+		if left, _ := os.ReadFile(filepath.Join(dir, "trials.jsonl")); string(left) != "{}\n" {
+			t.Error("trials.jsonl was changed")
+		}
+	})
+	t.Run("report alone", func(t *testing.T) {
+		dir := t.TempDir()
+		os.WriteFile(filepath.Join(dir, "report.html"), []byte("read me"), 0o666)
+		if _, err := results.Create(dir, meta); err == nil || !strings.Contains(err.Error(), `holds "report.html" of some run, which a new run would replace`) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("half a report", func(t *testing.T) {
+		dir := t.TempDir()
+		os.WriteFile(filepath.Join(dir, "report.html.partial"), nil, 0o666)
+		j, err := results.Create(dir, meta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
 	})
 	t.Run("file", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "file")

@@ -20,6 +20,15 @@ type Meta struct {
 	// Notes is what a reader must know, by language ("en", "zh"): for example that
 	// batches are small to fit the time.
 	Notes map[string]string `json:"notes,omitempty"`
+	// Resumes are the later invocations that went on with the run, in order.
+	Resumes []Resumption `json:"resumes,omitempty"`
+}
+
+// Resumption is what an invocation that went on with a run may have changed.
+type Resumption struct {
+	At      string   `json:"at"` // RFC 3339, UTC
+	Command []string `json:"command"`
+	SuiteNS int64    `json:"suite_ns"` // its limit for the whole suite; 0: none
 }
 
 // Policy is how verdicts are reached.

@@ -2,8 +2,10 @@ package results_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -40,13 +42,16 @@ func TestResumeRefuses(t *testing.T) {
 	run := small()
 	dir := write(t, run)
 	for field, change := range map[string]func(*results.Meta){
-		`suite changed: "synthetic", "other"`:         func(m *results.Meta) { m.Suite = "other" },
-		`plan changed: "sha256:0a0a`:                  func(m *results.Meta) { m.Plan = "sha256:ff" },
-		`binary changed: "sha256:0b0b`:                func(m *results.Meta) { m.Binary = "sha256:ff" },
-		`baseline changed: "gorgonia", "eager"`:       func(m *results.Meta) { m.Baseline = "eager" },
-		`host changed: cpu: "Synthetic CPU`:           func(m *results.Meta) { m.Host.CPU = "other" },
-		`policy changed: {`:                           func(m *results.Meta) { m.Policy.Alpha = 0.1 },
-		`cells changed: 12, 11 (only in the run: Mlp`: func(m *results.Meta) { m.Cells = m.Cells[1:] },
+		`suite changed: "synthetic", "other"`:                 func(m *results.Meta) { m.Suite = "other" },
+		`plan changed: "sha256:0a0a`:                          func(m *results.Meta) { m.Plan = "sha256:ff" },
+		`binary changed: "sha256:0b0b`:                        func(m *results.Meta) { m.Binary = "sha256:ff" },
+		`baseline changed: "gorgonia", "eager"`:               func(m *results.Meta) { m.Baseline = "eager" },
+		`host changed: cpu: "Synthetic CPU`:                   func(m *results.Meta) { m.Host.CPU = "other" },
+		`policy changed: {`:                                   func(m *results.Meta) { m.Policy.Alpha = 0.1 },
+		`cells changed: 12, 11 (only in the run: Mlp`:         func(m *results.Meta) { m.Cells = m.Cells[1:] },
+		`seed changed: 3, 9`:                                  func(m *results.Meta) { m.Seed = 9 },
+		`limits.trial_ns changed: 60000000000, 1`:             func(m *results.Meta) { m.Limits.TrialNS = 1 },
+		`limits.memory_bytes changed: 4294967296, 1073741824`: func(m *results.Meta) { m.Limits.MemoryBytes = 1 << 30 },
 	} {
 		meta := run.Meta
 		change(&meta)
@@ -55,16 +60,40 @@ func TestResumeRefuses(t *testing.T) {
 			t.Errorf("got %v\nwant %s", err, field)
 		}
 	}
-	// What may differ: another time and command line, other limits.
-	meta := run.Meta
-	meta.Started, meta.Command, meta.Limits.TrialNS, meta.Seed = "2030-01-01T00:00:00Z", nil, 1, 9
-	j, got, err := results.Resume(dir, meta)
+	if got, err := results.Read(dir); err != nil || got.Meta.Resumes != nil {
+		t.Errorf("a refused resumption was noted: %+v, %v", got.Meta.Resumes, err)
+	}
+}
+
+// What may differ is the time, the command line and the time of the whole
+// suite; run.json says so, each time.
+func TestResumeIsNoted(t *testing.T) {
+	run := small()
+	dir := write(t, run)
+	var want []results.Resumption
+	for i, budget := range []int64{1e9, 0} {
+		meta := run.Meta
+		meta.Started, meta.Command, meta.Limits.SuiteNS = fmt.Sprintf("203%d-01-01T00:00:00Z", i), []string{"dlbench", "run", "--resume"}, budget
+		want = append(want, results.Resumption{At: meta.Started, Command: meta.Command, SuiteNS: budget})
+		j, got, err := results.Resume(dir, meta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		if !reflect.DeepEqual(got.Meta.Resumes, want) {
+			t.Errorf("returned %+v, want %+v", got.Meta.Resumes, want)
+		}
+	}
+	got, err := results.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.Close()
-	if got.Meta.Seed != run.Meta.Seed {
-		t.Error("the run did not keep its seed")
+	if !reflect.DeepEqual(got.Meta.Resumes, want) {
+		t.Errorf("on disk %+v, want %+v", got.Meta.Resumes, want)
+	}
+	got.Meta.Resumes = nil
+	if !reflect.DeepEqual(got.Meta, run.Meta) {
+		t.Errorf("something else changed: %+v", got.Meta)
 	}
 }
 
