@@ -35,7 +35,7 @@ func run(ctx context.Context, c Config, trial trialRunner) error {
 			return err
 		}
 	}
-	var longest time.Duration
+	longest := longestRound(c.Done)
 	for round := 1; round <= c.Rounds.Max; round++ {
 		cells := s.active(round)
 		if len(cells) == 0 {
@@ -93,6 +93,9 @@ func (s *schedule) once(ctx context.Context, kind string) error {
 func (s *schedule) pass(ctx context.Context, kind string, round, attempt int, cells []Cell) error {
 	order := rand.New(rand.NewPCG(s.Seed, uint64(round)<<32|uint64(attempt))).Perm(len(cells))
 	for i, at := range order {
+		if ctx.Err() != nil {
+			return ErrInterrupted
+		}
 		c := cells[at]
 		e := Event{Kind: kind, Round: round, Rounds: s.Rounds.Max, Index: i + 1, Total: len(order), Cell: c.Name, Elapsed: s.elapsed(), Left: s.left(kind, round, order[i:], cells)}
 		s.watch(e)
@@ -106,9 +109,9 @@ func (s *schedule) pass(ctx context.Context, kind string, round, attempt int, ce
 		}
 		e.Record, e.Elapsed = &r, s.elapsed()
 		s.watch(e)
-		if ctx.Err() != nil {
-			return ErrInterrupted
-		}
+	}
+	if ctx.Err() != nil {
+		return ErrInterrupted
 	}
 	return nil
 }
@@ -117,6 +120,20 @@ func (s *schedule) watch(e Event) {
 	if s.Watch != nil {
 		s.Watch(e)
 	}
+}
+
+// longestRound is the time of the trials of the longest attempt at a round.
+func longestRound(records []results.Record) time.Duration {
+	took := map[place]time.Duration{}
+	var longest time.Duration
+	for _, r := range records {
+		if r.Kind == results.KindTime {
+			at := place{round: r.Round, attempt: r.Attempt}
+			took[at] += time.Duration(r.WallNS)
+			longest = max(longest, took[at])
+		}
+	}
+	return longest
 }
 
 // active says which cells a round measures, from the records of the rounds

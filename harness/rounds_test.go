@@ -213,3 +213,34 @@ func TestInterruptEndsTheRun(t *testing.T) {
 		t.Errorf("Run = %v after %d trials, want ErrInterrupted after 3", err, trials)
 	}
 }
+
+func TestNothingStartsAfterAnInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := Config{Rounds: Rounds{Min: 1, Max: 1}, Cells: []Cell{{Name: results.Cell{Backend: "a"}}}}
+	err := run(ctx, c, func(context.Context, Cell, string, place) results.Record {
+		t.Fatal("a trial was started")
+		return results.Record{}
+	})
+	if !errors.Is(err, ErrInterrupted) {
+		t.Errorf("Run = %v, want ErrInterrupted", err)
+	}
+}
+
+// What the rounds of the first process took tells a resumed one that the next
+// round would pass the limit.
+func TestResumeKeepsToTheSuiteLimit(t *testing.T) {
+	whole, err := simulate(t, Config{Rounds: Rounds{Min: 3, Max: 3}}, []string{"a", "b"}, alwaysOK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Ten trials of a second each are done; a round takes two.
+	c := Config{Rounds: Rounds{Min: 3, Max: 9}, Limits: results.Limits{SuiteNS: int64(11 * time.Second)}, Done: whole}
+	rest, err := simulate(t, c, []string{"a", "b"}, alwaysOK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rest) != 0 {
+		t.Errorf("%d trials in a round that passes the limit", len(rest))
+	}
+}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,9 @@ func (t *trial) run(ctx context.Context, c Config) {
 		CPUs:        c.CPUs,
 	})
 	if err != nil {
-		t.end(results.EndCrashed, "the worker could not be started: "+err.Error())
+		if !t.cutOff(ctx) {
+			t.end(results.EndCrashed, "the worker could not be started: "+err.Error())
+		}
 		return
 	}
 	t.worker = w
@@ -146,7 +149,7 @@ func (t *trial) time() error {
 	if err != nil {
 		return err
 	}
-	t.border("", s.Blocks*s.PerBlock)
+	t.border("", s.Measured())
 	t.rec.BlockNS, t.rec.StepsPerBlock = ran.BlockNS, s.PerBlock
 	t.rec.Usage = &results.Usage{
 		WallNS: ran.WallNS, CPUNS: ran.CPUNS, SysNS: ran.SysNS, MinorFaults: ran.MinorFaults,
@@ -195,7 +198,8 @@ func (t *trial) warmUp() error {
 }
 
 // border closes the current phase, with its wall time and its peak, and opens
-// the next one; steps is the number of steps that the closed phase took.
+// the next one; steps is the number of steps that the closed phase took. After
+// the last phase next is "": what still goes wrong then counts as that phase's.
 func (t *trial) border(next string, steps int) {
 	now := time.Now()
 	p := results.Phase{Name: t.phase, WallNS: now.Sub(t.since).Nanoseconds(), Steps: steps}
@@ -207,11 +211,25 @@ func (t *trial) border(next string, steps int) {
 		p.HWM = &peak
 	}
 	t.rec.Phases = append(t.rec.Phases, p)
-	t.phase, t.since = next, time.Now()
+	t.phase, t.since = cmp.Or(next, t.phase), time.Now()
 }
 
 func (t *trial) end(class, reason string) {
 	t.rec.End, t.rec.Reason, t.rec.Phase = class, reason, t.phase
+}
+
+// cutOff reports whether ctx has ended, and classes the trial by why: then the
+// worker is not to blame for what it could not finish.
+func (t *trial) cutOff(ctx context.Context) bool {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		t.end(results.EndTimeout, fmt.Sprintf("no reply in %s within the trial's limit; the process tree was killed", t.phase))
+	case ctx.Err() != nil:
+		t.end(results.EndInterrupted, "the run was interrupted")
+	default:
+		return false
+	}
+	return true
 }
 
 // classify turns the way a trial stopped into its class. What the supervisor
@@ -220,13 +238,12 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 	var wrong wrongError
 	var said *backends.WorkerError
 	var broken *backends.ProtocolError
+	// A worker can also be killed after its last reply, while it exits.
+	stopped := err != nil || exit.Killed && !exit.OK()
 	switch {
 	case exit.OOM:
 		t.end(results.EndOOM, exit.Reason)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil:
-		t.end(results.EndTimeout, fmt.Sprintf("no reply in %s within the trial's limit; the process tree was killed", t.phase))
-	case ctx.Err() != nil && err != nil:
-		t.end(results.EndInterrupted, "the run was interrupted")
+	case stopped && t.cutOff(ctx):
 	case errors.As(err, &wrong):
 		t.rec.Check = &wrong.Check
 		t.end(results.EndWrong, wrong.Reason)

@@ -1,0 +1,56 @@
+package harness
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/harness/child"
+	"github.com/dlbench/dlbench/results"
+)
+
+func TestClassifyWhoEndedTheTrial(t *testing.T) {
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	killed := child.Exit{Code: -1, Signal: "SIGKILL", Killed: true}
+	for _, tc := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		exit child.Exit
+		want string
+	}{
+		{"all well", t.Context(), nil, child.Exit{}, results.EndOK},
+		{"all well, and only then the interrupt", interrupted, nil, child.Exit{}, results.EndOK},
+		{"exit code after the last reply", t.Context(), nil, child.Exit{Code: 3}, results.EndCrashed},
+		{"limit in a phase", late, io.ErrUnexpectedEOF, killed, results.EndTimeout},
+		{"limit after the last reply", late, nil, killed, results.EndTimeout},
+		{"interrupt in a phase", interrupted, io.ErrUnexpectedEOF, killed, results.EndInterrupted},
+		{"interrupt after the last reply", interrupted, nil, killed, results.EndInterrupted},
+		{"killed by another", t.Context(), io.ErrUnexpectedEOF, child.Exit{Code: -1, Signal: "SIGKILL"}, results.EndCrashed},
+		{"memory outranks the limit", late, io.ErrUnexpectedEOF, child.Exit{OOM: true, Killed: true}, results.EndOOM},
+		{"unsupported", t.Context(), &backends.WorkerError{Class: "unsupported"}, killed, results.EndUnsupported},
+	} {
+		tr := &trial{phase: "measure", rec: results.Record{End: results.EndOK}}
+		tr.classify(tc.ctx, tc.err, tc.exit)
+		if tr.rec.End != tc.want {
+			t.Errorf("%s: %s (%s), want %s", tc.name, tr.rec.End, tr.rec.Reason, tc.want)
+		}
+	}
+}
+
+// A cell whose trial could not even start because the run was being interrupted
+// must be tried again by a resumed run, so its end may not count as a failure.
+func TestInterruptBeforeTheStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := Config{Limits: results.Limits{TrialNS: int64(time.Minute)}}
+	r := c.trial(ctx, Cell{Entry: backends.Entry{Argv: []string{"true"}}}, results.KindCheck, place{attempt: 1})
+	if r.End != results.EndInterrupted || r.Phase != "import" {
+		t.Errorf("ended %s in %q (%s), want interrupted in import", r.End, r.Phase, r.Reason)
+	}
+}
