@@ -297,6 +297,71 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
+// A session may try another build after one that failed: nothing of the first
+// may be left in it.
+func TestBuildAfterAFailedBuild(t *testing.T) {
+	job := models[0].job(t, sgd, settings())
+	refused := job
+	refused.Program.Loss.Op = "hinge" // found out when the parameters are loaded already
+	b := New().(*backend)
+	if _, err := b.Build(t.Context(), refused); err == nil {
+		t.Fatal("a loss that nobody knows was built")
+	}
+	built, err := b.Build(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := built.Against(job); err != nil {
+		t.Error(err)
+	}
+	sameLosses(t, trajectory(t, b, 3), trajectory(t, build(t, job), 3), 0)
+}
+
+// The pool of workers has the size of the grant.
+func TestThreadsLimitTheWorkers(t *testing.T) {
+	for _, threads := range []int{1, 3} {
+		engine, err := newEngine(threads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer engine.Finalize()
+		if got := workersOf(engine).(interface{ MaxParallelism() int }).MaxParallelism(); got != threads {
+			t.Errorf("%d threads: the pool is limited to %d", threads, got)
+		}
+	}
+}
+
+// A diverged run must not look healthy: NaN passes from every place.
+func TestNaNIsHandedOn(t *testing.T) {
+	engine, err := newEngine(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Finalize()
+	nan := float32(math.NaN())
+	for name, f := range map[string]func(*graph.Node) *graph.Node{
+		"relu":      relu,
+		"maxpool2d": func(x *graph.Node) *graph.Node { return maxPool2D(x, 2, 2) },
+	} {
+		exec, err := graph.NewExec(engine, func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(f(x)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := range 4 {
+			x := [][][][]float32{{{{1, -2}, {3, 0}}}}
+			x[0][0][at/2][at%2] = nan
+			out, err := exec.Exec1(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := out.Value().(float32); v == v {
+				t.Errorf("%s: NaN in place %d gives %v", name, at, v)
+			}
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	job := models[0].job(t, sgd, settings())
 	swapped := job

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -101,7 +100,7 @@ type handWritten struct {
 // newHandWritten starts from the walker's parameters and batch 0.
 func newHandWritten(b *testing.B, job backends.Job, walker *backend, step func([]*graph.Node, *graph.Node, *graph.Node) []*graph.Node) *handWritten {
 	b.Helper()
-	engine, err := gobackend.New(engineConfig(job.Settings.Threads))
+	engine, err := newEngine(job.Settings.Threads)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -65,7 +65,8 @@ func padZeros(x *graph.Node, pad int) *graph.Node {
 // maxPool2D is the maximum over windows of x [C,B,H,W], without padding. The
 // library's MaxPool has no gradient in its Go backend (SelectAndScatterMax is
 // missing), and ReduceMax gives the gradient to every element of a tie. A
-// chain of comparisons in row-major order gives it to the first one.
+// chain of maxima in row-major order gives it to the first one: of two equal
+// operands the left. NaN is handed on from any place of a window.
 func maxPool2D(x *graph.Node, size, stride int) *graph.Node {
 	dims := x.Shape().Dimensions
 	outH, outW := (dims[2]-size)/stride+1, (dims[3]-size)/stride+1
@@ -76,7 +77,7 @@ func maxPool2D(x *graph.Node, size, stride int) *graph.Node {
 			if best == nil {
 				best = next
 			} else {
-				best = graph.Where(graph.GreaterThan(next, best), next, best)
+				best = graph.Max(best, next)
 			}
 		}
 	}

@@ -127,11 +127,10 @@ func product(x, w *graph.Node) *graph.Node {
 	return graph.DotGeneral(x, []int{x.Rank() - 1}, nil, w, []int{1}, nil)
 }
 
-// relu passes the gradient where x > 0 only: at exactly 0 the library's
-// Max(x, 0) would pass it too.
+// relu passes no gradient where x is 0: the library's Max(x, 0) would. NaN,
+// which is not <= 0, is handed on.
 func relu(x *graph.Node) *graph.Node {
-	zero := scalar(x, 0)
-	return graph.Where(graph.GreaterThan(x, zero), x, graph.ZerosLike(x))
+	return graph.Where(graph.LessOrEqual(x, scalar(x, 0)), graph.ZerosLike(x), x)
 }
 
 // dropout draws a fresh mask from the generator's state.

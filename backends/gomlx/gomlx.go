@@ -15,7 +15,9 @@ package gomlx
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -84,14 +86,23 @@ type backend struct {
 func New() backends.Backend { return &backend{} }
 
 // Build implements [backends.Backend]. It compiles the step.
-func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, error) {
+func (b *backend) Build(ctx context.Context, job backends.Job) (built backends.Built, err error) {
+	if b.engine != nil {
+		return backends.Built{}, errors.New("gomlx: a program is already built")
+	}
+	defer func() {
+		if err != nil { // leave nothing that the next build would add to
+			err = errors.Join(err, b.Close())
+			*b = backend{}
+		}
+	}()
 	if err := b.configure(job); err != nil {
 		return backends.Built{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return backends.Built{}, err
 	}
-	engine, err := gobackend.New(engineConfig(job.Settings.Threads))
+	engine, err := newEngine(job.Settings.Threads)
 	if err != nil {
 		return backends.Built{}, fmt.Errorf("gomlx: %w", err)
 	}
@@ -105,7 +116,7 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 	if err := b.Reset(); err != nil {
 		return backends.Built{}, err
 	}
-	built := backends.Built{
+	built = backends.Built{
 		DTypes:      map[string]string{"params": precisionName(b.slots[0].dtype), "activations": b.activations()},
 		Segments:    b.segments,
 		Accumulated: b.program.Batch / b.micro,
@@ -116,13 +127,36 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 	return built, nil
 }
 
-// engineConfig limits the Go backend's pool of workers to the grant, and has
-// ops run one after another, each on all workers, in the order in which the
-// graph was written. By default independent ops run at the same time; two
+// newEngine starts the Go backend with its pool of workers limited to the
+// grant. Ops run one after another, each on all workers, in the order in which
+// the graph was written. By default independent ops run at the same time; two
 // large matrix products that each hold a worker and wait for more of them
 // then never end (compute v0.1.2: Pool.Saturate inside executeParallel).
-func engineConfig(threads int) string {
-	return fmt.Sprintf("parallelism=%d,ops_sequential,creation_order", max(threads, 1))
+//
+// The limit is set as the option "parallelism" sets it, by the pool's own
+// method, but without the line that the option prints at every build. The type
+// of the pool is internal to the library, so it is reached by reflection.
+func newEngine(threads int) (compute.Backend, error) {
+	engine, err := gobackend.New("ops_sequential,creation_order")
+	if err != nil {
+		return nil, err
+	}
+	workers, ok := workersOf(engine).(interface{ SetMaxParallelism(int) })
+	if !ok {
+		return nil, fmt.Errorf("%T has no pool of workers to limit to %d threads", engine, threads)
+	}
+	workers.SetMaxParallelism(max(threads, 1))
+	return engine, nil
+}
+
+// workersOf returns the pool of workers of a Go backend, nil where it has none.
+func workersOf(engine compute.Backend) any {
+	if v := reflect.Indirect(reflect.ValueOf(engine)); v.Kind() == reflect.Struct {
+		if f := v.FieldByName("Workers"); f.IsValid() && f.CanInterface() {
+			return f.Interface()
+		}
+	}
+	return nil
 }
 
 // configure takes over the job and refuses what cannot be done.
