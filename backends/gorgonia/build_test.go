@@ -27,6 +27,11 @@ func TestUnsupported(t *testing.T) {
 		"cuda": {tiny{input: vector, layers: layers{dense("fc", 3)},
 			settings: func(s *workloads.Settings) { s.Device = workloads.DeviceCUDA }}, "unsupported: device cuda"},
 		"attention of one": {tiny{input: series, layers: layers{attention(6, false), plain("avgpool"), dense("fc", 3)}}, "unsupported: attention over 4 steps with 1 features per head"},
+		"lstm of one step": {tiny{input: workloads.Input{Kind: "sequence", Shape: []int{1, 6}}, layers: layers{named("lstm", "l", 3), plain("last-step"), dense("fc", 3)}}, "unsupported: lstm over one step in training"},
+		"lstm of one unit": {tiny{input: series, layers: layers{named("lstm", "l", 1), plain("avgpool"), dense("fc", 3)},
+			settings: func(s *workloads.Settings) { s.Batch = 1 }}, "unsupported: lstm of one unit with one example"},
+		"last step of one feature": {tiny{input: workloads.Input{Kind: "sequence", Shape: []int{4, 1}}, layers: layers{plain("last-step"), dense("fc", 3)},
+			settings: func(s *workloads.Settings) { s.Batch = 1 }}, "unsupported: last-step of one feature with one example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := (&Backend{}).Build(t.Context(), c.job(t))

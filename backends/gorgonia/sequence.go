@@ -25,6 +25,12 @@ func (b *builder) embedding(o workloads.Op) *G.Node {
 // would copy in every step.
 func (b *builder) lstm(o workloads.Op, v *value) []*G.Node {
 	steps, units := v.shape[0], o.Attr.Units
+	switch {
+	case steps == 1 && b.p.Mode == workloads.Train:
+		b.unsupported("lstm over one step in training: its recurrent weights are never read, and Gorgonia has no gradient of what is not read")
+	case b.graph.batch == 1 && units == 1:
+		b.unsupported("lstm of one unit with one example: Gorgonia's slices turn tensors of one number into scalars, which its products refuse")
+	}
 	x := b.node(v)
 	gates := make([][]*G.Node, 4) // i, f, g, o: the input's part per step
 	hidden := make([]*G.Node, 4)
@@ -59,6 +65,9 @@ func (b *builder) lstm(o workloads.Op, v *value) []*G.Node {
 func (b *builder) lastStep(v *value) *G.Node {
 	if v.node == nil && len(v.steps) > 0 {
 		return v.steps[len(v.steps)-1]
+	}
+	if b.graph.batch == 1 && v.shape[1] == 1 {
+		b.unsupported("last-step of one feature with one example: Gorgonia's slices turn a tensor of one number into a scalar, which its products refuse")
 	}
 	x, axis := b.stepsOf(v)
 	at := make([]tensor.Slice, axis+1)
