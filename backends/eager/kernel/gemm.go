@@ -108,7 +108,8 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 		panels := (nc + nr - 1) / nr
 		for pc := 0; pc < k; pc += blockK {
 			kc := min(blockK, k-pc)
-			bs, panel := l.b, nr*kc // panels of B, and the distance between two
+			var bs []T       // panels of B
+			panel := nr * kc // the distance between two
 			if b.packed != nil {
 				bs, panel = b.packed[jc*k+pc*nr:], nr*k
 			} else {

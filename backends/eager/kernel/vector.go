@@ -76,10 +76,3 @@ func SumRows[T Float](sum, x []T, acc bool) {
 		Add(sum, x[:n])
 	}
 }
-
-// AddRow adds row to each row of x[rows, len(row)].
-func AddRow[T Float](x, row []T) {
-	for n := len(row); len(x) >= n && n > 0; x = x[n:] {
-		Add(x[:n], row)
-	}
-}
