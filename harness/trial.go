@@ -263,6 +263,9 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 	if t.rec.End == results.EndOK {
 		return
 	}
+	if len(exit.Left) > 0 {
+		t.rec.Reason += fmt.Sprintf("; processes %v could not be killed and disturb what follows", exit.Left)
+	}
 	t.rec.Stderr = exit.Stderr
 	if t.rec.End == results.EndCrashed { // else the signal is our own
 		t.rec.Signal = exit.Signal

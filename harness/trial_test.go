@@ -43,6 +43,16 @@ func TestClassifyWhoEndedTheTrial(t *testing.T) {
 	}
 }
 
+// What the supervisor's loss left behind is told, or nobody looks for it.
+func TestLostSupervisorIsTold(t *testing.T) {
+	tr := &trial{phase: "measure", rec: results.Record{End: results.EndOK}}
+	tr.classify(t.Context(), io.ErrUnexpectedEOF, child.Exit{Code: -1, Signal: "SIGKILL", Reason: "the supervisor was lost: EOF", Left: []int{41}})
+	want := "the supervisor was lost: EOF; processes [41] could not be killed and disturb what follows"
+	if tr.rec.End != results.EndCrashed || tr.rec.Reason != want {
+		t.Errorf("%s (%s), want crashed (%s)", tr.rec.End, tr.rec.Reason, want)
+	}
+}
+
 // A cell whose trial could not even start because the run was being interrupted
 // must be tried again by a resumed run, so its end may not count as a failure.
 func TestInterruptBeforeTheStart(t *testing.T) {

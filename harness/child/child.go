@@ -135,6 +135,7 @@ func Start(ctx context.Context, s Spec) (*Child, error) {
 		<-stderrDone
 		pipes.stderr.Close()
 		c.closeOwn()
+		c.stdout.Close()
 		if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("supervisor ended at once (does %s call child.Supervise?): %s",
 				c.supervisor.Path, firstLine(c.stderr.String()))

@@ -33,6 +33,8 @@ func (e Exit) String() string {
 	switch {
 	case e.OOM:
 		return "out of memory: " + e.Reason
+	case e.Reason != "":
+		return e.Reason
 	case e.Signal != "":
 		return "killed by " + e.Signal
 	}
