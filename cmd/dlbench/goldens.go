@@ -22,9 +22,11 @@ func (g goldens) find(ctx context.Context, p workloads.Program, weights, batches
 	if golden, ok := workloads.GoldenFor(p, dialect); ok && len(golden.Losses) >= steps {
 		return &golden, nil
 	}
-	dir := filepath.Join(g.cache.Dir, "goldens")
+	// A program's hash does not cover the oracle and its budgets: another
+	// release may judge otherwise.
+	dir := filepath.Join(g.cache.Dir, "goldens-"+release)
 	path := filepath.Join(dir, workloads.GoldenFile(p.Hash, dialect))
-	if golden, err := workloads.ReadGolden(path); err == nil && golden.Program == p.Hash && len(golden.Losses) >= steps {
+	if golden, err := workloads.ReadGolden(path); err == nil && golden.Program == p.Hash && golden.Dialect == dialect && len(golden.Losses) >= steps {
 		return &golden, nil
 	}
 	if g.tell != nil {

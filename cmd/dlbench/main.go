@@ -82,7 +82,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // interruptible returns a context that ends at the first SIGINT or SIGTERM. A
-// second one ends the process at once; the workers die with it.
+// second one, or ten seconds in which the command did not come to its end, ends
+// the process at once; the workers die with it.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)

@@ -65,13 +65,14 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	if out, err = filepath.Abs(out); err != nil {
 		return err
 	}
-	progress := newProgress(cmd.ErrOrStderr())
-	if err := f.prepare(ctx, &plan, progress); err != nil {
-		return interruptedOr(ctx, err)
-	}
+	// Before the oracle's results are computed, which may take minutes.
 	mask, err := host.Granted(threadsOf(plan))
 	if err != nil {
 		return err
+	}
+	progress := newProgress(cmd.ErrOrStderr())
+	if err := f.prepare(ctx, &plan, progress); err != nil {
+		return interruptedOr(ctx, err)
 	}
 	meta, err := f.meta(plan, mask, began)
 	if err != nil {

@@ -19,12 +19,25 @@ func version() string {
 	if !ok {
 		return release
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return release + "+" + s.Value[:12]
+	return builtFrom(info.Settings)
+}
+
+// builtFrom says so where files differed from that commit: nobody can build
+// such a binary again.
+func builtFrom(settings []debug.BuildSetting) string {
+	v, modified := release, false
+	for _, s := range settings {
+		switch s.Key {
+		case "vcs.revision":
+			v = release + "+" + s.Value[:min(12, len(s.Value))]
+		case "vcs.modified":
+			modified = s.Value == "true"
 		}
 	}
-	return release
+	if modified {
+		v += ".modified"
+	}
+	return v
 }
 
 // binaryHash identifies the executable, so that a run is resumed only by the
