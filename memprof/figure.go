@@ -50,11 +50,3 @@ func (f Figure) String() string {
 	}
 	return fmt.Sprintf("%.1f MiB", float64(f.Bytes)/(1<<20))
 }
-
-// Device is a reader of an accelerator's memory: bytes of one device that are
-// in use now, by every process on it. A driver binding implements it; without
-// one the device figure is absent.
-type Device interface {
-	Used() (bytes int64, err error)
-	Close() error
-}

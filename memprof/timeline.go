@@ -9,7 +9,7 @@ import (
 
 // Point is the resident size of a process tree at one time.
 type Point struct {
-	At  time.Duration // since the timeline began
+	At  time.Duration // since NewTimeline
 	RSS int64         // bytes, shared pages counted once per process
 }
 
@@ -172,9 +172,6 @@ func (l *Timeline) Points() []Point {
 	defer l.mu.Unlock()
 	return slices.Clone(l.points)
 }
-
-// Start is when the timeline began: the zero of Point.At.
-func (l *Timeline) Start() time.Time { return l.start }
 
 // Peak is the largest resident size of the tree that was seen, in bytes; absent
 // when no sample succeeded. Of a process that lived for less than the interval
