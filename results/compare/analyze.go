@@ -22,6 +22,7 @@ func Analyze(run results.Run) Analysis {
 	a := newAnalyst(run.Meta, run.Records)
 	out := Analysis{Baseline: run.Meta.Baseline, Policy: a.policy, Family: a.family, Warnings: append([]string(nil), run.Warnings...)}
 	out.Warnings = append(out.Warnings, a.warnings...)
+	out.Warnings = append(out.Warnings, a.busyRun()...)
 	if _, incomplete := results.Rounds(run.Records); len(incomplete) > 0 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("incomplete, so not counted: %s %s", plural(len(incomplete), "round"), join(incomplete)))
 	}
@@ -107,7 +108,7 @@ func (a *analyst) plan(meta results.Meta) {
 func (a *analyst) metric(mode string) results.Metric {
 	name := a.policy.Metric[mode]
 	m, ok := results.LookupMetric(name)
-	if ok && m.Better != 0 && !m.Exact {
+	if ok && m.Judgeable(0, 0) == nil {
 		return m
 	}
 	if name != "" {

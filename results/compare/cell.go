@@ -10,13 +10,16 @@ import (
 
 // cellTrials is what a run holds of one cell.
 type cellTrials struct {
-	cell     results.Cell
-	timed    []results.Record // valid, of complete rounds
-	memory   []results.Record // valid
-	failed   int              // timed and check trials that ended otherwise, of any attempt
-	status   string
-	reason   string
-	warnings []string
+	cell   results.Cell
+	timed  []results.Record // valid, of complete rounds
+	memory []results.Record // valid
+	failed int              // timed and check trials that ended otherwise, of any attempt
+	// Of the valid timed trials: those disturbed, those of which nothing is known of
+	// the host, and those too short to be confirmed.
+	disturbed, unwatched, short int
+	status                      string
+	reason                      string
+	warnings                    []string
 }
 
 // sortTrials groups the records of a run by cell.
@@ -41,6 +44,7 @@ func sortTrials(cells []results.Cell, records []results.Record) map[results.Cell
 	usual := usualCanary(records)
 	for cell, c := range by {
 		c.judge(all[cell])
+		c.count(usual)
 		c.warnings = append(c.warnings, warnings(c.timed, usual)...)
 	}
 	return by

@@ -54,12 +54,23 @@ type Comparison struct {
 	Metric     string
 	Ratio      *float64
 	Lo, Hi     *float64
-	Rounds     int
-	Evidence   float64 // the largest e-value reached for the verdict; while undecided, for any verdict
-	Needed     float64 // the e-value that a verdict takes
-	Detectable float64 // smallest relative effect that the cap of rounds would have shown with 80 % probability, given the spread; 0: none
-	Verdict    Verdict
-	Warnings   []string
+	// CPURatio is the ratio by CPU time per step in place of wall time, the median
+	// over the same rounds. It is a witness, never judged; nil: CPU time does not
+	// speak for the metric.
+	CPURatio *float64
+	Rounds   int
+	// RoundsNeeded is the smallest number of rounds after which the family's
+	// evidence can decide, if all of them agree; 0: nothing is compared.
+	RoundsNeeded int
+	Evidence     float64 // the largest e-value reached for the verdict; while undecided, for any verdict
+	Needed       float64 // the e-value that a verdict takes
+	Detectable   float64 // smallest relative effect that the cap of rounds would have shown with 80 % probability, given the spread; 0: none
+	Verdict      Verdict
+	// Reason is why there is no verdict though the head's own trials are fine: the
+	// baseline's state, or doubts that weigh more than the evidence. One line, also
+	// among the warnings; empty otherwise.
+	Reason   string
+	Warnings []string
 }
 
 // Group is all backends on one workload and settings.

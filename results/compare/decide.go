@@ -59,6 +59,15 @@ func needed(family int, alpha float64) float64 {
 	return 2 * float64(max(1, family)) / alpha
 }
 
+// fewest is the smallest number of rounds that decide when all agree.
+func (s signs) fewest(need float64) int {
+	n := max(1, s.floor)
+	for s.allowed(n, need) < 0 {
+		n++
+	}
+	return n
+}
+
 // power is the probability that the sign test decides within rounds when each
 // sign agrees with probability p, independently.
 func (s signs) power(rounds int, p, need float64) float64 {

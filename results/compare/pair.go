@@ -15,9 +15,11 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 	c := Comparison{Base: baseCell, Head: headCell, Metric: g.metric.Name, Needed: a.need}
 	if g.base == nil {
 		c.Verdict = Missing
-		c.Warnings = []string{fmt.Sprintf("the baseline %s is not planned for %s", a.baseline, g.key.Name())}
+		c.Reason = fmt.Sprintf("the baseline %s is not planned for %s", a.baseline, g.key.Name())
+		c.Warnings = []string{c.Reason}
 		return c
 	}
+	c.RoundsNeeded = a.test.fewest(a.need)
 	base, head := a.by[baseCell], a.by[headCell]
 	for _, side := range []*cellTrials{base, head} {
 		for _, w := range side.warnings {
@@ -27,11 +29,13 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 			c.Warnings = append(c.Warnings, side.cell.Backend+": "+side.status+": "+side.reason)
 		}
 	}
+	c.blame(base, head)
 	if v, ok := barred(base.status, head.status); ok {
 		c.Verdict = v
 		return c
 	}
-	x, lost := logRatios(base.timed, head.timed, g.metric)
+	p := pairs(base.timed, head.timed)
+	x, lost := logRatios(p, g.metric)
 	if lost > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d %s left out: one side has no %s", lost, plural(lost, "round"), g.metric.Name))
 	}
@@ -63,6 +67,8 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 	if base.status == StatusUnproven || head.status == StatusUnproven {
 		c.Verdict = Inconclusive // work that is not proven the same is shown, not ranked
 	}
+	c.heed(p, g.metric, base, head, delta)
+	c.withholdShort(g.metric, base, head)
 	return c
 }
 
@@ -94,21 +100,30 @@ func (d decision) verdict(better int) Verdict {
 	return Inconclusive
 }
 
-// logRatios pairs the trials of a round, in the order of rounds: the log of
-// head over base. lost counts rounds with both trials of which one has no
-// value of the metric.
-func logRatios(base, head []results.Record, m results.Metric) (x []float64, lost int) {
+// pair is the two trials of a round.
+type pair struct{ base, head results.Record }
+
+// pairs are in the order of rounds.
+func pairs(base, head []results.Record) []pair {
 	of := map[int]results.Record{}
 	for _, r := range base {
 		of[r.Round] = r
 	}
+	var list []pair
 	for _, r := range head { // in the order of rounds
-		b, ok := of[r.Round]
-		if !ok {
-			continue
+		if b, ok := of[r.Round]; ok {
+			list = append(list, pair{b, r})
 		}
-		vb, ok1 := m.Of(b)
-		vh, ok2 := m.Of(r)
+	}
+	return list
+}
+
+// logRatios are the logs of head over base, in the order of rounds. lost counts
+// pairs of which one trial has no value of the metric.
+func logRatios(p []pair, m results.Metric) (x []float64, lost int) {
+	for _, q := range p {
+		vb, ok1 := m.Of(q.base)
+		vh, ok2 := m.Of(q.head)
 		l := math.Log(vh) - math.Log(vb)
 		if !ok1 || !ok2 || vb <= 0 || vh <= 0 || finitePtr(l) == nil {
 			lost++

@@ -36,10 +36,14 @@ func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	return cells
 }
 
-// open reports whether more rounds could still decide a comparison.
+// open reports whether more rounds could still decide a comparison. Trials that
+// are too short would be as short in the next round.
 func (a *analyst) open(g group, head results.Cell) bool {
 	for _, c := range []results.Cell{*g.base, head} {
 		if s := a.by[c].status; s != StatusOK && s != StatusMissing {
+			return false
+		}
+		if g.metric.Segment && a.by[c].tooShort() {
 			return false
 		}
 	}

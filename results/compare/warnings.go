@@ -16,9 +16,13 @@ const (
 	waitingShare = 0.10 // some task waited for a CPU
 	othersShare  = 0.10 // of one CPU
 	canaryOver   = 1.25 // over the median of the run
-	// A worker's clock is held to the harness's own within 5 ms. Of a shorter
-	// segment that leaves more than a fifth unconfirmed.
-	shortNS = 25_000_000
+	// CPU time is counted to within 2 ms; what a process does outside of its
+	// blocks is that much.
+	cpuSlackNS = 2_000_000
+	// A worker's clock is held to the harness's own within 5 ms, which are those of
+	// the scheduler, and to the CPU time that the system counts within 2 ms. Of a
+	// segment shorter than this, more than a fifth would be taken on trust.
+	shortNS = 10_000_000
 )
 
 // warnings are the doubts about the valid trials of a cell. They flag trials;
@@ -30,7 +34,7 @@ func warnings(trials []results.Record, usualCanary float64) []string {
 			list = append(list, fmt.Sprintf("%d of %d trials %s", n, len(trials), text))
 		}
 	}
-	notSteady, over, short, most := 0, 0, 0, 0.0
+	notSteady, over, tooShort, most := 0, 0, 0, 0.0
 	var threads int
 	disturbed := 0
 	var causes []string
@@ -38,12 +42,13 @@ func warnings(trials []results.Record, usualCanary float64) []string {
 		if r.Steady != nil && !r.Steady.Reached {
 			notSteady++
 		}
-		if u := r.Usage; u != nil && u.WallNS > 0 && u.WallNS < shortNS {
-			short++
+		if short(r) {
+			tooShort++
 		}
 		if u := r.Usage; u != nil && u.WallNS > 0 && r.Cell.Threads > 0 {
 			used := float64(u.CPUNS) / float64(u.WallNS)
-			if used > threadsOver*float64(r.Cell.Threads) {
+			more := float64(u.CPUNS) - float64(r.Cell.Threads)*float64(u.WallNS)
+			if used > threadsOver*float64(r.Cell.Threads) && more > cpuSlackNS {
 				over++
 				most, threads = max(most, used), r.Cell.Threads
 			}
@@ -59,10 +64,42 @@ func warnings(trials []results.Record, usualCanary float64) []string {
 	}
 	add(notSteady, "not steady after the longest warm-up")
 	add(over, fmt.Sprintf("used more CPU than granted (up to %.2f CPUs, granted %d)", most, threads))
-	add(short, fmt.Sprintf("measured for less than %d ms, too short for the harness's clock to confirm", shortNS/1_000_000))
+	add(tooShort, fmt.Sprintf("measured for less than %d ms, too short for the harness's clock to confirm", shortNS/1_000_000))
 	slices.Sort(causes)
 	add(disturbed, "disturbed ("+strings.Join(causes, ", ")+")")
 	return list
+}
+
+// count tallies what a comparison weighs beside the times themselves.
+func (c *cellTrials) count(usualCanary float64) {
+	for _, r := range c.timed {
+		if len(disturbances(r, usualCanary)) > 0 {
+			c.disturbed++
+		} else if d := r.Disturb; d == nil || d.StealNS == nil && d.PSICPUNS == nil && d.OthersCPUNS == nil {
+			c.unwatched++
+		}
+		if short(r) {
+			c.short++
+		}
+	}
+}
+
+// short reports whether a trial's measured segment is too short to be confirmed.
+func short(r results.Record) bool {
+	return r.Usage != nil && r.Usage.WallNS > 0 && r.Usage.WallNS < shortNS
+}
+
+// busyRun warns of a run most of whose valid timed trials were disturbed.
+func (a *analyst) busyRun() []string {
+	disturbed, trials := 0, 0
+	for _, c := range a.by {
+		disturbed += c.disturbed
+		trials += len(c.timed)
+	}
+	if 2*disturbed <= trials {
+		return nil
+	}
+	return []string{fmt.Sprintf("the host was busy: %d of %d trials were disturbed", disturbed, trials)}
 }
 
 // disturbances names what else happened on the host during a trial.
