@@ -31,8 +31,10 @@ type row struct {
 	Ratio      *float64 `json:"speed_ratio"` // to the baseline; above 1 is faster
 	RatioLo    *float64 `json:"speed_ratio_low"`
 	RatioHi    *float64 `json:"speed_ratio_high"`
+	CPURatio   *float64 `json:"cpu_speed_ratio,omitempty"` // the same ratio by CPU time; never judged
 	Verdict    string   `json:"verdict"`
-	Detectable *float64 `json:"detectable,omitempty"` // smallest relative effect that could have been seen; undecided only
+	Detectable *float64 `json:"detectable,omitempty"`    // smallest relative effect that could have been seen; undecided only
+	Needed     int      `json:"rounds_needed,omitempty"` // by a verdict at least; undecided only
 	Above      *float64 `json:"peak_above_import_bytes"`
 	Trials     int      `json:"trials"`
 	Failed     int      `json:"failed"`
@@ -69,9 +71,14 @@ func (v *view) row(c *cell) row {
 		ratio := speedup(x)
 		r.Ratio, r.RatioLo, r.RatioHi = finite(ratio.Mid), finite(ratio.Lo), finite(ratio.Hi)
 		r.Verdict = string(x.Verdict)
+		r.CPURatio = finite(cpuSpeedup(x).Mid)
 		if x.Verdict == compare.Inconclusive && x.Detectable > 0 {
 			r.Detectable = finite(&x.Detectable)
 		}
+		if x.Verdict == compare.Inconclusive {
+			r.Needed = x.RoundsNeeded
+		}
+		r.Reason = x.Reason
 	}
 	r.Warnings = c.warnings()
 	if above, ok := c.above(); ok {
@@ -125,8 +132,10 @@ func (r row) words() []string {
 		ratio += " (" + ratioSpan.EN + ")"
 	}
 	verdict := r.badge.Word.EN
-	if r.Detectable != nil && c.ranked() {
-		verdict += " (" + detectable(*r.Detectable).EN + ")"
+	if n := c.note().EN; c.fewRounds() {
+		verdict += " (too few rounds)" // how many stands below, once
+	} else if n != "" {
+		verdict += " (" + n + ")"
 	}
 	above := none
 	if r.Above != nil {
@@ -171,10 +180,14 @@ func (v *view) doubts(rows []row) []string {
 	where := map[string][]string{}
 	for _, r := range rows {
 		name := settings(r.cell.Cell) + " " + r.cell.Backend.Label
-		if r.Reason != "" {
+		if r.Reason != "" && !r.cell.ranked() {
 			out = append(out, plain(name+": "+r.badge.Word.EN+": "+line(r.Reason)))
 		}
-		for _, w := range r.Warnings {
+		warned := r.Warnings
+		if r.cell.fewRounds() {
+			warned = append([]string{"undecided: " + r.cell.note().EN}, warned...)
+		}
+		for _, w := range warned {
 			kind := bracketed.ReplaceAllString(counted.ReplaceAllString(line(w), "trials "), "")
 			if where[kind] == nil {
 				kinds = append(kinds, kind)

@@ -67,6 +67,15 @@ func speedup(c *compare.Comparison) interval {
 	return i
 }
 
+// cpuSpeedup is the ratio of a comparison by CPU time as one of speeds.
+func cpuSpeedup(c *compare.Comparison) interval {
+	i := interval{Mid: c.CPURatio}
+	if smallerIsBetter(c.Metric) {
+		return i.inverse(1)
+	}
+	return i
+}
+
 // decided reports whether a verdict says something about speed.
 func decided(v compare.Verdict) bool {
 	return v == compare.Improved || v == compare.Regressed || v == compare.Equivalent

@@ -48,8 +48,8 @@ func (v *view) throughput() throughputSection {
 			ID: "throughput", Nav: text{"Throughput", "吞吐量"},
 			Title: text{"Throughput, workload by workload", "各负载的吞吐量"},
 			Lead: textf(
-				"Examples per second: the median over trials, below it a 95 %% interval of that median. Ratio: speed divided by the speed of %[1]s in the same round, the median over rounds, so above 1 is faster than %[1]s; below it the range of ratios that all evidence so far leaves open. Only the last column is a verdict; the order of the rows is none.",
-				"每秒样本数：各次试验的中位数，下方是该中位数的 95%% 区间。比值：同一轮中本后端的速度除以 %[1]s 的速度，取各轮的中位数，大于 1 即比 %[1]s 更快；下方是现有证据尚未排除的比值范围。只有末列是结论，行的次序不是。", v.baseline.Label),
+				"Examples per second: the batch divided by the median time per step over trials, below it a 95 %% interval from that of the median. Ratio: speed divided by the speed of %[1]s in the same round, the median over rounds, so above 1 is faster than %[1]s; below it the range of ratios that all evidence so far leaves open. Only the last column is a verdict; the order of the rows is none.",
+				"每秒样本数：批量除以各次试验每步时间的中位数，下方是由该中位数的 95%% 区间得出的区间。比值：同一轮中本后端的速度除以 %[1]s 的速度，取各轮的中位数，大于 1 即比 %[1]s 更快；下方是现有证据尚未排除的比值范围。只有末列是结论，行的次序不是。", v.baseline.Label),
 			Chart: chartPart{"ec-throughput", text{"Interactive chart: every timed trial, round by round", "交互图表：逐轮显示每次计时试验"}},
 		},
 		Baseline:  v.baseline,
@@ -127,12 +127,8 @@ func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
 	if x := c.comparison; x != nil && !c.baseline {
 		row.Ratio, row.RatioIv = showRatio(speedup(x))
 		row.Decided = decided(x.Verdict) && !row.Failed
-		switch {
-		case row.Failed:
-		case x.Verdict == compare.Inconclusive && x.Detectable > 0 && !math.IsInf(x.Detectable, 0):
-			row.Note = detectable(x.Detectable)
-		case x.Verdict == compare.Missing:
-			row.Note = c.baseWhy()
+		if !row.Failed {
+			row.Note = c.note()
 		}
 	}
 	return row
@@ -147,12 +143,54 @@ func detectable(effect float64) text {
 	return textf("could show ≥"+nbsp+"%s", "可分辨 ≥"+nbsp+"%s 的差异", percent(effect))
 }
 
+// note says in a few words why a measured cell has no verdict.
+func (c *cell) note() text {
+	x := c.comparison
+	if x == nil || c.baseline || !c.ranked() || decided(x.Verdict) {
+		return text{}
+	}
+	if x.Verdict != compare.Inconclusive || x.Reason != "" && c.baseAtFault() {
+		return c.baseWhy()
+	}
+	switch {
+	case x.Reason != "":
+		return text{"see below", "原因见下"}
+	case c.fewRounds():
+		return textf("%s, a verdict takes at least %d", "仅 %[1]s，至少 %[2]d 轮才能下结论", counts(x.Rounds, "round", "轮"), x.RoundsNeeded)
+	case x.Detectable > 0 && !math.IsInf(x.Detectable, 0):
+		return detectable(x.Detectable)
+	}
+	return text{}
+}
+
+// fewRounds reports whether the cell is undecided because it has fewer rounds
+// than any verdict takes.
+func (c *cell) fewRounds() bool {
+	x := c.comparison
+	return x != nil && c.ranked() && x.Verdict == compare.Inconclusive && x.Reason == "" && x.Rounds < x.RoundsNeeded
+}
+
+// base is the baseline's cell of the group; nil where it has none.
+func (g *group) base() *cell {
+	for _, b := range g.cells {
+		if b.baseline {
+			return b
+		}
+	}
+	return nil
+}
+
+// baseAtFault reports whether the baseline of a measured cell cannot be compared
+// with.
+func (c *cell) baseAtFault() bool {
+	b := c.group.base()
+	return b == nil || b.summary != nil && b.summary.Status != compare.StatusOK
+}
+
 // baseWhy says why a measured cell has nothing to be compared with.
 func (c *cell) baseWhy() text {
-	for _, b := range c.group.cells {
-		if b.baseline && b.summary != nil && b.summary.Status != compare.StatusOK {
-			return textf("%s: %s", "%s：%s", b.Backend.Label, statusBadge(b.summary.Status).Word)
-		}
+	if b := c.group.base(); b != nil && c.baseAtFault() {
+		return textf("%s: %s", "%s：%s", b.Backend.Label, statusBadge(b.summary.Status).Word)
 	}
 	return text{"no valid pair of trials", "没有有效的配对"}
 }
@@ -169,7 +207,8 @@ func (v *view) cellBadge(c *cell) badge {
 		return statusBadge("missing")
 	}
 	if c.comparison != nil {
-		if c.comparison.Verdict == compare.Missing && c.summary != nil && c.summary.Median != nil {
+		// The cell itself is fine, so what bars the comparison is the baseline's.
+		if v := c.comparison.Verdict; v != compare.Inconclusive && !decided(v) && c.summary != nil && c.summary.Median != nil {
 			return badge{"i-q", "b-open", text{"not comparable", "无法比较"}}
 		}
 		return verdictBadge(c.comparison.Verdict)
