@@ -288,6 +288,10 @@ func TestDatasetErrors(t *testing.T) {
 			t.Errorf("expected %q: %v", want, err)
 		}
 	}
+	texts := os.DirFS(writeFiles(t, map[string][]byte{"pos/a": []byte("good"), "neg/a": []byte("bad")}))
+	if _, err := openText(texts, []string{"neg", "pos"}, resolved(t, "TextLstm", nil).Input, 6); err == nil || !strings.Contains(err.Error(), "more than 6 bytes of text up to pos/a") {
+		t.Errorf("7 bytes of text under a limit of 6: %v", err)
+	}
 	p := resolved(t, "MnistCnn", nil)
 	if _, err := p.WithDataset(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a missing folder was accepted")

@@ -116,7 +116,7 @@ func openDataset(in Input, dir string) (dataset, error) {
 		if len(classes) == 0 {
 			return dataset{}, fmt.Errorf("%s: no data set recognised: expected train-images-idx3-ubyte, data_batch_*.bin or one folder of text files per class", dir)
 		}
-		d, err = openText(fsys, classes, in)
+		d, err = openText(fsys, classes, in, maxText)
 	}
 	if err != nil {
 		return dataset{}, fmt.Errorf("%s: %w", dir, err)

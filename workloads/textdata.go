@@ -19,8 +19,9 @@ const (
 )
 
 const (
-	maxTextFile  = 1 << 20
+	maxTextFile  = 1 << 20 // bytes
 	maxTextFiles = 500_000
+	maxText      = 2 << 30 // bytes of all files; words take several times that
 )
 
 // classFolders lists the folders that name the classes, sorted: neg and pos
@@ -44,7 +45,9 @@ func classFolders(fsys fs.FS) ([]string, error) {
 
 // openText reads one text per file, classes by folder. The vocabulary is the
 // most frequent words of all texts, ties in alphabetical order.
-func openText(fsys fs.FS, classes []string, in Input) (dataset, error) {
+//
+// All texts are in memory, so limit bounds their bytes together.
+func openText(fsys fs.FS, classes []string, in Input, limit int64) (dataset, error) {
 	const kind = "text folders"
 	if in.Kind != KindTokens {
 		return dataset{}, fmt.Errorf("%s hold text: the workload reads %s %v", kind, in.Kind, in.Shape)
@@ -57,6 +60,7 @@ func openText(fsys fs.FS, classes []string, in Input) (dataset, error) {
 		labels []int32
 		parts  [][]byte
 		counts = map[string]int{}
+		held   int64 // bytes of all texts
 	)
 	for label, class := range classes {
 		files, err := fs.ReadDir(fsys, class)
@@ -74,6 +78,9 @@ func openText(fsys fs.FS, classes []string, in Input) (dataset, error) {
 			raw, err := readRegular(fsys, name, maxTextFile)
 			if err != nil {
 				return dataset{}, err
+			}
+			if held += int64(len(raw)); held > limit {
+				return dataset{}, fmt.Errorf("more than %d bytes of text up to %s: expected a folder with a part of it", limit, name)
 			}
 			words := tokenise(string(raw))
 			for _, w := range words {
