@@ -64,6 +64,11 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 		if err != nil {
 			return Plan{}, fmt.Errorf("suite %s: %w", suite.Name, err)
 		}
+		if m, ok := results.LookupMetric(suite.Compare.Metric[line.Settings.Mode]); ok {
+			if err := m.Judgeable(line.Spec.Steps.PerBlock, line.Spec.Steps.Blocks); err != nil {
+				return Plan{}, fmt.Errorf("suite %s: compare.metric.%s: %s: %w", suite.Name, line.Settings.Mode, program.Name, err)
+			}
+		}
 		if sel.DataDir != "" {
 			if program, err = program.WithDataset(sel.DataDir); err != nil {
 				return Plan{}, err

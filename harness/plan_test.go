@@ -55,6 +55,9 @@ func TestNewPlanRefuses(t *testing.T) {
 	all := catalogOf("eager", "gorgonia", "gomlx")
 	badMetric := smoke(t)
 	badMetric.Compare.Metric = map[workloads.Mode]string{workloads.Train: "speed"}
+	ofMemory, ofPercentile := smoke(t), smoke(t)
+	ofMemory.Compare.Metric = map[workloads.Mode]string{workloads.Train: "peak-memory"}
+	ofPercentile.Compare.Metric = map[workloads.Mode]string{workloads.Train: "latency-p99"}
 	for _, tc := range []struct {
 		name    string
 		suite   workloads.Suite
@@ -67,6 +70,8 @@ func TestNewPlanRefuses(t *testing.T) {
 		{"a workload that the suite lacks", smoke(t), all, Selection{Workloads: []string{"Nope"}}, []string{"Nope", "TinyMlp"}},
 		{"a workload that shadows a shipped one", smoke(t), all, Selection{Own: []workloads.Spec{{Workload: "TinyMlp"}}}, []string{"TinyMlp", "shipped"}},
 		{"a workload defined twice", smoke(t), all, Selection{Own: []workloads.Spec{{Workload: "Mine"}, {Workload: "Mine"}}}, []string{"two files define Mine"}},
+		{"a metric of memory trials", ofMemory, all, Selection{}, []string{"peak-memory", "memory trials", "step-time"}},
+		{"a percentile of too few steps", ofPercentile, all, Selection{}, []string{"latency-p99", "TinyMlp"}},
 		{"a metric that does not exist", badMetric, all, Selection{}, []string{"speed", "step-time"}},
 	} {
 		_, err := NewPlan(tc.suite, tc.entries, tc.sel)
