@@ -34,6 +34,11 @@
 //     since NewTapeMachine resets them.
 //   - A node's Value after a run may be another node's: the memory is reused.
 //     Results leave the graph through Read nodes.
+//   - Softplus returns x itself above 16, so the sigmoid cross-entropy of an
+//     example that is as good as certain is 0 where e^-16 = 1e-7 is right: it
+//     shows in float64 only, in losses that have all but vanished.
+//   - Slices turn a tensor of one number into a scalar, which products refuse,
+//     some by ending the process. Programs that come to that are refused.
 //   - The machine must be Reset after every run: operations that find their
 //     result register filled take its contents for their input.
 //

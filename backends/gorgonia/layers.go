@@ -112,6 +112,9 @@ func (b *builder) reshape(v *value, to tensor.Shape) *G.Node {
 // copied returns x in memory of its own: a slice of everything along the last
 // axis (which drops that axis if it has one element).
 func (b *builder) copied(x *G.Node) *G.Node {
+	if x.Shape().TotalSize() == 1 {
+		b.unsupported("a copy of one number: Gorgonia's slices turn a tensor of one number into a scalar, which its other operations refuse")
+	}
 	all := make([]tensor.Slice, x.Dims())
 	last := x.Dims() - 1
 	all[last] = G.S(0, x.Shape()[last])
