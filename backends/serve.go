@@ -291,11 +291,12 @@ func (s *server) run(line []byte) (any, error) {
 		return nil, fmt.Errorf("blocks is %d and per_block %d, want 1 to %d and 1 to %d", req.Blocks, req.PerBlock, MaxBlocks, MaxPerBlock)
 	}
 	batches := s.job.Program.Data.Batches
-	ran, err := timeBlocks(s.backend, s.step, batches, req.PerBlock, make([]int64, req.Blocks))
+	first := s.step
+	s.step += req.Blocks * req.PerBlock // a run that fails has changed the state too: a later check must reset
+	ran, err := timeBlocks(s.backend, first, batches, req.PerBlock, make([]int64, req.Blocks))
 	if err != nil {
 		return nil, err
 	}
-	s.step += req.Blocks * req.PerBlock
 	ran.T, ran.Phase = "ran", req.Phase
 	ran.Loss, err = s.loss((s.step - 1) % batches)
 	if err != nil {

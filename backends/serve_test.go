@@ -92,6 +92,30 @@ func TestCheckResets(t *testing.T) {
 	}
 }
 
+// A run that fails has changed the state, so a check that follows resets too.
+func TestCheckAfterAFailedRunResets(t *testing.T) {
+	b := &toy{}
+	c, _ := start(t, b)
+	must(t, c)
+	runs := 0
+	b.onRun = func() error {
+		if runs++; runs == 3 {
+			return errors.New("no more")
+		}
+		return nil
+	}
+	if _, err := c.Run("first", 5, 1); err == nil {
+		t.Fatal("a run of which a block failed was answered")
+	}
+	digest, err := c.Check(2, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(digest.Losses), "[0 101]"; got != want {
+		t.Errorf("losses = %s, want %s", got, want)
+	}
+}
+
 // must greets and builds.
 func must(t *testing.T, c *backends.Client) {
 	t.Helper()
