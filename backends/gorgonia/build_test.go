@@ -30,6 +30,8 @@ func TestUnsupported(t *testing.T) {
 		"lstm of one step": {tiny{input: workloads.Input{Kind: "sequence", Shape: []int{1, 6}}, layers: layers{named("lstm", "l", 3), plain("last-step"), dense("fc", 3)}}, "unsupported: lstm over one step in training"},
 		"lstm of one unit": {tiny{input: series, layers: layers{named("lstm", "l", 1), plain("avgpool"), dense("fc", 3)},
 			settings: func(s *workloads.Settings) { s.Batch = 1 }}, "unsupported: lstm of one unit with one example"},
+		"narrow batchnorm": {tiny{input: workloads.Input{Kind: "image", Shape: []int{2, 3, 1}}, layers: layers{named("batchnorm", "bn", 0), plain("flatten"), dense("fc", 3)}},
+			"unsupported: batchnorm of shape [2 3 1]"},
 		"one number": {tiny{input: workloads.Input{Kind: "sequence", Shape: []int{1, 1}}, layers: layers{plain("avgpool"), dense("fc", 3)},
 			settings: func(s *workloads.Settings) { s.Batch = 1 }}, "unsupported: a copy of one number"},
 		"last step of one feature": {tiny{input: workloads.Input{Kind: "sequence", Shape: []int{4, 1}}, layers: layers{plain("last-step"), dense("fc", 3)},

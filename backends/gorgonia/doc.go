@@ -34,6 +34,10 @@
 //     since NewTapeMachine resets them.
 //   - A node's Value after a run may be another node's: the memory is reused.
 //     Results leave the graph through Read nodes.
+//   - The gradients of BatchNorm's scale and bias are wrong for maps of width 1
+//     and height 3 or more: they are sums over the height, and a sum over an
+//     axis in front of a last one of length 1 takes the wrong elements. Such
+//     programs are refused.
 //   - Softplus returns x itself above 16, so the sigmoid cross-entropy of an
 //     example that is as good as certain is 0 where e^-16 = 1e-7 is right: it
 //     shows in float64 only, in losses that have all but vanished.

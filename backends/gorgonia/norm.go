@@ -13,6 +13,9 @@ func (b *builder) batchNorm(o workloads.Op, x *G.Node) *G.Node {
 	if x.Dims() != 2 && x.Dims() != 4 {
 		b.unsupported("batchnorm of shape %v: Gorgonia's takes [C] and [C,H,W]", o.Shape)
 	}
+	if x.Dims() == 4 && x.Shape()[3] == 1 && x.Shape()[2] > 1 {
+		b.unsupported("batchnorm of shape %v: Gorgonia's gradients of its weight and bias are wrong where maps are one wide", o.Shape)
+	}
 	shape := make([]int, x.Dims())
 	for i := range shape {
 		shape[i] = 1
