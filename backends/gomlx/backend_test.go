@@ -351,7 +351,7 @@ func TestNaNIsHandedOn(t *testing.T) {
 		for at := range 4 {
 			x := [][][][]float32{{{{1, -2}, {3, 0}}}}
 			x[0][0][at/2][at%2] = nan
-			out, err := exec.Exec1(x)
+			out, err := exec.Call1(x)
 			if err != nil {
 				t.Fatal(err)
 			}
