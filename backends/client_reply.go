@@ -70,17 +70,17 @@ func (c *Client) checkRan(ran Ran, own time.Duration, phase string, blocks int) 
 	}
 	for _, counter := range []struct {
 		name  string
-		value int64
+		value *int64
 	}{
-		{"cpu_ns", ran.CPUNS}, {"sys_ns", ran.SysNS}, {"minor_faults", ran.MinorFaults},
+		{"cpu_ns", &ran.CPUNS}, {"sys_ns", ran.SysNS}, {"minor_faults", ran.MinorFaults},
 		{"voluntary_switches", ran.Voluntary}, {"involuntary_switches", ran.Involuntary}, {"gc_ns", ran.GCNS},
 	} {
-		if counter.value < 0 {
-			return c.broken("ran: %s is %d, want at least 0", counter.name, counter.value)
+		if counter.value != nil && *counter.value < 0 {
+			return c.broken("ran: %s is %d, want at least 0", counter.name, *counter.value)
 		}
 	}
-	if ran.SysNS > ran.CPUNS {
-		return c.broken("ran: sys_ns %d is above cpu_ns %d, which includes it", ran.SysNS, ran.CPUNS)
+	if ran.SysNS != nil && *ran.SysNS > ran.CPUNS {
+		return c.broken("ran: sys_ns %d is above cpu_ns %d, which includes it", *ran.SysNS, ran.CPUNS)
 	}
 	if ran.WallNS > int64(own) {
 		return c.broken("ran: worker's clock says wall_ns %v, but only %v passed on the harness's clock",

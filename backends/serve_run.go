@@ -41,11 +41,13 @@ func timeBlocks(b Backend, step, batches, perBlock int, ns []int64) (ran Ran, er
 	}
 	ran.BlockNS = ns
 	ran.CPUNS = after.cpuNS - before.cpuNS
-	ran.SysNS = after.sysNS - before.sysNS
-	ran.MinorFaults = after.minorFaults - before.minorFaults
-	ran.Voluntary = after.voluntary - before.voluntary
-	ran.Involuntary = after.involuntary - before.involuntary
-	ran.GCNS = int64(gcAfter.PauseTotal - gcBefore.PauseTotal)
+	if after.known {
+		ran.SysNS = new(after.sysNS - before.sysNS)
+		ran.MinorFaults = new(after.minorFaults - before.minorFaults)
+		ran.Voluntary = new(after.voluntary - before.voluntary)
+		ran.Involuntary = new(after.involuntary - before.involuntary)
+	}
+	ran.GCNS = new(int64(gcAfter.PauseTotal - gcBefore.PauseTotal))
 	return ran, nil
 }
 

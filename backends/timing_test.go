@@ -48,7 +48,7 @@ func TestTimeBlocks(t *testing.T) {
 	if sum != ran.WallNS || ran.WallNS > int64(own) {
 		t.Errorf("sum %d, wall %d, own %d: want sum = wall <= own", sum, ran.WallNS, own)
 	}
-	if ran.CPUNS < 0 || ran.SysNS > ran.CPUNS || ran.GCNS < 0 {
+	if ran.CPUNS < 0 || *ran.SysNS > ran.CPUNS || *ran.GCNS < 0 {
 		t.Errorf("counters %+v", ran)
 	}
 }

@@ -2,5 +2,5 @@
 
 package backends
 
-// readUsage leaves every counter at zero where there is no getrusage.
+// readUsage knows nothing where there is no getrusage.
 func readUsage(u *usage) { *u = usage{} }

@@ -11,6 +11,7 @@ func readUsage(u *usage) {
 		*u = usage{}
 		return
 	}
+	u.known = true
 	u.sysNS = r.Stime.Nano()
 	u.cpuNS = r.Utime.Nano() + u.sysNS
 	u.minorFaults = int64(r.Minflt)

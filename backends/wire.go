@@ -67,17 +67,18 @@ type RunRequest struct {
 // Ran answers a RunRequest. A block is per_block steps with one
 // synchronisation at its end; BlockNS has one entry per block.
 type Ran struct {
-	T           string  `json:"t"` // "ran"
-	Phase       string  `json:"phase"`
-	BlockNS     []int64 `json:"block_ns"`
-	WallNS      int64   `json:"wall_ns"` // from before the first block to after the last
-	CPUNS       int64   `json:"cpu_ns"`  // user + system of the worker process over wall_ns
-	SysNS       int64   `json:"sys_ns"`
-	MinorFaults int64   `json:"minor_faults"`
-	Voluntary   int64   `json:"voluntary_switches"`
-	Involuntary int64   `json:"involuntary_switches"`
-	GCNS        int64   `json:"gc_ns"` // stop-the-world pauses of a garbage collector, 0 without one
-	Loss        float64 `json:"loss"`  // of the last step, read back to the host
+	T       string  `json:"t"` // "ran"
+	Phase   string  `json:"phase"`
+	BlockNS []int64 `json:"block_ns"`
+	WallNS  int64   `json:"wall_ns"` // from before the first block to after the last
+	CPUNS   int64   `json:"cpu_ns"`  // user + system of the worker process over wall_ns
+	// What a worker cannot tell it leaves out: absent is not 0.
+	SysNS       *int64  `json:"sys_ns,omitempty"`
+	MinorFaults *int64  `json:"minor_faults,omitempty"`
+	Voluntary   *int64  `json:"voluntary_switches,omitempty"`
+	Involuntary *int64  `json:"involuntary_switches,omitempty"`
+	GCNS        *int64  `json:"gc_ns,omitempty"` // stop-the-world pauses of a garbage collector, 0 without one
+	Loss        float64 `json:"loss"`            // of the last step, read back to the host
 }
 
 // ResetReply answers {"t":"reset"}: parameters, buffers, optimizer state and

@@ -14,8 +14,10 @@ import (
 func (t *trial) memory() error {
 	s := t.cell.Steps
 	t.client.MaxGap, t.client.CPUs = time.Hour, 0 // no time of this trial is a sample
-	timeline := memprof.NewTimeline(t.worker.Processes, 0)
 	imported := memprof.Of(memprof.TreePSS(t.worker.Processes()))
+	// The border first: what the import held for a moment is no part of the work.
+	t.border("build", 0)
+	timeline := memprof.NewTimeline(t.worker.Processes, 0)
 	defer func() { t.rec.Memory = memoryOf(timeline, imported) }()
 	// A phase may be shorter than the sampler's period, and the border after it
 	// resets the peak that the kernel kept.
@@ -23,7 +25,6 @@ func (t *trial) memory() error {
 		timeline.Sample()
 		t.border(next, steps)
 	}
-	border("build", 0)
 	if err := t.build(backends.ForMemory); err != nil {
 		return err
 	}

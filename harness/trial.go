@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -270,6 +271,24 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 	if t.rec.End == results.EndCrashed { // else the signal is our own
 		t.rec.Signal = exit.Signal
 	}
+}
+
+// WorkerEnv is the environment that every worker of the cells gets: what one
+// of them has otherwise, such as another number of threads, is left out.
+func WorkerEnv(cells []Cell) map[string]string {
+	var common map[string]string
+	for _, c := range cells {
+		env := map[string]string{}
+		for _, e := range environment(c, nil) {
+			k, v, _ := strings.Cut(e, "=")
+			env[k] = v
+		}
+		if common == nil {
+			common = env
+		}
+		maps.DeleteFunc(common, func(k, v string) bool { return env[k] != v })
+	}
+	return common
 }
 
 // environment is what a worker sees: a small fixed base and the thread counts

@@ -152,14 +152,19 @@ func pairs(m map[string]string) string {
 func (c *cell) usage() usageRow {
 	row := usageRow{Backend: c.Backend, Raw: c.ID, Threads: strconv.Itoa(c.Cell.Threads)}
 	rs := c.timed()
-	perStep := func(f func(*results.Usage) int64) (float64, bool) {
-		return medianOf(rs, func(r *results.Record) (float64, bool) {
+	// What a worker could not tell is shown as unknown, not as 0.
+	perStep := func(show func(float64) string, f func(*results.Usage) *int64) string {
+		x, ok := medianOf(rs, func(r *results.Record) (float64, bool) {
 			n := steps(r)
-			if r.Usage == nil || n == 0 {
+			if r.Usage == nil || n == 0 || f(r.Usage) == nil {
 				return 0, false
 			}
-			return float64(f(r.Usage)) / float64(n), true
+			return float64(*f(r.Usage)) / float64(n), true
 		})
+		if !ok {
+			return "–"
+		}
+		return show(x)
 	}
 	ratio, ok := medianOf(rs, func(r *results.Record) (float64, bool) {
 		if r.Usage == nil || r.Usage.WallNS <= 0 {
@@ -176,18 +181,15 @@ func (c *cell) usage() usageRow {
 	}
 	row.CPUWall = sig(ratio)
 	row.Over = c.Cell.Threads > 0 && ratio > 1.05*float64(c.Cell.Threads)
-	x, _ := perStep(func(u *results.Usage) int64 { return u.CPUNS })
-	row.CPU = duration(x)
-	x, _ = perStep(func(u *results.Usage) int64 { return u.SysNS })
-	row.Sys = duration(x)
-	x, _ = perStep(func(u *results.Usage) int64 { return u.MinorFaults })
-	row.Faults = count(x)
-	x, _ = perStep(func(u *results.Usage) int64 { return u.Voluntary + u.Involuntary })
-	row.Switch = count(x)
-	x, _ = perStep(func(u *results.Usage) int64 { return u.GCNS })
-	row.GC = "0"
-	if x > 0 {
-		row.GC = duration(x)
-	}
+	row.CPU = perStep(duration, func(u *results.Usage) *int64 { return &u.CPUNS })
+	row.Sys = perStep(duration, func(u *results.Usage) *int64 { return u.SysNS })
+	row.Faults = perStep(count, func(u *results.Usage) *int64 { return u.MinorFaults })
+	row.Switch = perStep(count, func(u *results.Usage) *int64 { return u.Switches() })
+	row.GC = perStep(func(x float64) string {
+		if x == 0 {
+			return "0"
+		}
+		return duration(x)
+	}, func(u *results.Usage) *int64 { return u.GCNS })
 	return row
 }

@@ -85,7 +85,7 @@ func (v *view) summary() summarySection {
 	for _, k := range slices.Sorted(maps.Keys(h.Env)) {
 		env = append(env, k+"="+h.Env[k])
 	}
-	add("environment", "环境变量", same(line(strings.Join(env, " "))))
+	add("workers' environment", "工作进程的环境变量", same(line(strings.Join(env, " "))))
 	s.Versions = v.versions()
 	return s
 }

@@ -80,7 +80,7 @@ type Host struct {
 	Go       string            `json:"go"`
 	Flags    []string          `json:"flags,omitempty"` // CPU features that kernels choose by
 	GPUs     []string          `json:"gpus,omitempty"`
-	Env      map[string]string `json:"env,omitempty"` // variables that change speed: OMP_*, GODEBUG, ...
+	Env      map[string]string `json:"env,omitempty"` // what all workers run under, and nothing else of the user's environment
 }
 
 // Run is a run's folder, read.

@@ -38,11 +38,11 @@ var Metrics = []Metric{
 	{Name: "latency-p99", Unit: "sec", Better: -1, Segment: true, Percentile: 0.99, Of: timed(latency(0.99))},
 
 	// What the measured segment used.
-	{Name: "cpu-per-step", Unit: "cpu-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.CPUNS }, 1e-9)},
-	{Name: "system-per-step", Unit: "system-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.SysNS }, 1e-9)},
-	{Name: "gc-per-step", Unit: "gc-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.GCNS }, 1e-9)},
-	{Name: "faults-per-step", Unit: "faults/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.MinorFaults }, 1)},
-	{Name: "switches-per-step", Unit: "switches/step", Better: -1, Segment: true, Of: perStep(func(u Usage) int64 { return u.Voluntary + u.Involuntary }, 1)},
+	{Name: "cpu-per-step", Unit: "cpu-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) *int64 { return &u.CPUNS }, 1e-9)},
+	{Name: "system-per-step", Unit: "system-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) *int64 { return u.SysNS }, 1e-9)},
+	{Name: "gc-per-step", Unit: "gc-sec/step", Better: -1, Segment: true, Of: perStep(func(u Usage) *int64 { return u.GCNS }, 1e-9)},
+	{Name: "faults-per-step", Unit: "faults/step", Better: -1, Segment: true, Of: perStep(func(u Usage) *int64 { return u.MinorFaults }, 1)},
+	{Name: "switches-per-step", Unit: "switches/step", Better: -1, Segment: true, Of: perStep(Usage.Switches, 1)},
 	{Name: "threads", Unit: "threads", Segment: true, Of: timed(func(r Record) (float64, bool) {
 		if r.Usage == nil {
 			return 0, false
@@ -140,12 +140,16 @@ func stepTime(r Record) (float64, bool) {
 	return total * 1e-9 / float64(r.Steps()), r.Steps() > 0 && total > 0
 }
 
-func perStep(of func(Usage) int64, scale float64) func(Record) (float64, bool) {
+func perStep(of func(Usage) *int64, scale float64) func(Record) (float64, bool) {
 	return timed(func(r Record) (float64, bool) {
 		if r.Usage == nil {
 			return 0, false
 		}
-		return float64(of(*r.Usage)) * scale / float64(r.Steps()), r.Steps() > 0
+		n := of(*r.Usage)
+		if n == nil {
+			return 0, false
+		}
+		return float64(*n) * scale / float64(r.Steps()), r.Steps() > 0
 	})
 }
 

@@ -15,7 +15,7 @@ func example() Record {
 		Work:    Work{Examples: 32, ModelFLOPs: 6e6},
 		Worker:  Worker{Params: 225034},
 		BlockNS: []int64{1e6, 2e6, 3e6, 6e6}, StepsPerBlock: 2,
-		Usage: &Usage{WallNS: 12e6, CPUNS: 18e6, SysNS: 8e5, MinorFaults: 16, Voluntary: 3, Involuntary: 1, GCNS: 4e5},
+		Usage: &Usage{WallNS: 12e6, CPUNS: 18e6, SysNS: new(int64(8e5)), MinorFaults: new(int64(16)), Voluntary: new(int64(3)), Involuntary: new(int64(1)), GCNS: new(int64(4e5))},
 		Phases: []Phase{
 			{Name: "import", WallNS: 30e6, HWM: ptr(int64(100))}, {Name: "build", WallNS: 4e6, HWM: ptr(int64(150))},
 			{Name: "first", WallNS: 5e6, HWM: ptr(int64(400))}, {Name: "warm-up", WallNS: 6e6, HWM: ptr(int64(300))},

@@ -110,13 +110,21 @@ type Phase struct {
 
 // Usage is what the worker's process used in the measured segment.
 type Usage struct {
-	WallNS      int64 `json:"wall_ns"`
-	CPUNS       int64 `json:"cpu_ns"`
-	SysNS       int64 `json:"sys_ns"`
-	MinorFaults int64 `json:"minor_faults"`
-	Voluntary   int64 `json:"voluntary_switches"`
-	Involuntary int64 `json:"involuntary_switches"`
-	GCNS        int64 `json:"gc_ns"`
+	WallNS      int64  `json:"wall_ns"`
+	CPUNS       int64  `json:"cpu_ns"`
+	SysNS       *int64 `json:"sys_ns,omitempty"` // this and what follows: absent where the worker could not tell
+	MinorFaults *int64 `json:"minor_faults,omitempty"`
+	Voluntary   *int64 `json:"voluntary_switches,omitempty"`
+	Involuntary *int64 `json:"involuntary_switches,omitempty"`
+	GCNS        *int64 `json:"gc_ns,omitempty"`
+}
+
+// Switches counts context switches of both kinds; nil where one is unknown.
+func (u Usage) Switches() *int64 {
+	if u.Voluntary == nil || u.Involuntary == nil {
+		return nil
+	}
+	return new(*u.Voluntary + *u.Involuntary)
 }
 
 // Steady says how warm-up ended.
@@ -150,7 +158,7 @@ type Memory struct {
 
 // Point is one sample of the resident bytes of the process tree.
 type Point struct {
-	NS  int64 `json:"ns"` // since the trial began
+	NS  int64 `json:"ns"` // since the worker's hello
 	RSS int64 `json:"rss"`
 }
 

@@ -85,7 +85,9 @@ func scaleTime(num, den int64) func(*worker, []byte) ([]byte, bool) {
 		}
 		ran.WallNS = ran.WallNS * num / den
 		ran.CPUNS = ran.CPUNS * num / den
-		ran.SysNS = ran.SysNS * num / den
+		if ran.SysNS != nil {
+			ran.SysNS = new(*ran.SysNS * num / den)
+		}
 		for i := range ran.BlockNS {
 			ran.BlockNS[i] = ran.BlockNS[i] * num / den
 		}

@@ -140,6 +140,7 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Workloads: plan.Workloads,
 		Notes:     f.notes(plan),
 	}
+	m.Host.Env = harness.WorkerEnv(plan.Cells)
 	for _, c := range plan.Cells {
 		m.Cells = append(m.Cells, c.Name)
 	}

@@ -23,7 +23,7 @@ import (
 func Fingerprint(cpus []int) results.Host {
 	h := results.Host{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(),
-		Cores: runtime.NumCPU(), Mask: slices.Clone(cpus), Env: speedEnv(os.Environ()),
+		Cores: runtime.NumCPU(), Mask: slices.Clone(cpus),
 	}
 	if kernel, err := host.KernelVersion(); err == nil {
 		h.Kernel = kernel
@@ -85,38 +85,6 @@ func virtual() string {
 func hasHypervisorFlag() bool {
 	infos, err := cpu.Info()
 	return err == nil && len(infos) > 0 && slices.Contains(infos[0].Flags, "hypervisor")
-}
-
-// Environment variables that change how fast some framework computes.
-var (
-	speedNames = []string{
-		"GODEBUG", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GOAMD64", "GOEXPERIMENT", "LD_PRELOAD", "GLIBC_TUNABLES",
-		"PYTHONOPTIMIZE", "PYTHONMALLOC", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_DETERMINISTIC_OPS",
-	}
-	speedPrefixes = []string{
-		"OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_", "ONEDNN_", "DNNL_", "MALLOC_",
-		// Not all of TF_, which is Terraform's prefix too.
-		"TF_XLA_", "TF_ENABLE_", "TF_DISABLE_", "TF_USE_", "TF_FORCE_", "TF_GPU_", "TF_CUDNN_", "XLA_", "JAX_", "TORCH_", "TORCHINDUCTOR_", "PYTORCH_", "ATEN_", "ORT_",
-		"CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_TF32_", "NCCL_", "HIP_", "ROCM_",
-	}
-)
-
-func speedEnv(environ []string) map[string]string {
-	kept := map[string]string{}
-	for _, v := range environ {
-		name, value, ok := strings.Cut(v, "=")
-		if !ok {
-			continue
-		}
-		has := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-		if slices.Contains(speedNames, name) || slices.ContainsFunc(speedPrefixes, has) {
-			kept[name] = value
-		}
-	}
-	if len(kept) == 0 {
-		return nil
-	}
-	return kept
 }
 
 // governor returns the frequency governors of cpus (none: CPU 0), joined by

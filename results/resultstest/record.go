@@ -131,8 +131,8 @@ func (c Config) measure(r *results.Record, p *results.Phase, step float64, rng *
 	}
 	p.WallNS = total + 30_000
 	r.Usage = &results.Usage{
-		WallNS: total + 10_000, CPUNS: int64(float64(total) * 0.99 * float64(max(1, r.Cell.Threads))), SysNS: total / 100,
-		MinorFaults: rng.Int64N(40 * int64(c.Samples)), Voluntary: rng.Int64N(20), Involuntary: rng.Int64N(5),
+		WallNS: total + 10_000, CPUNS: int64(float64(total) * 0.99 * float64(max(1, r.Cell.Threads))), SysNS: ptr(total / 100),
+		MinorFaults: ptr(rng.Int64N(40 * int64(c.Samples))), Voluntary: ptr(rng.Int64N(20)), Involuntary: ptr(rng.Int64N(5)), GCNS: ptr(int64(0)),
 	}
 	r.Loss = ptr(2.1 - 0.01*float64(len(r.Cell.Workload)))
 	r.FinalCheck = &results.Check{Status: "ok", Got: *r.Loss, Want: *r.Loss, Ceiling: 4e-4}

@@ -1,0 +1,30 @@
+package harness
+
+import (
+	"testing"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// The record of a run shows what all workers run under, and no variable of
+// the user's shell, which they do not inherit.
+func TestWorkerEnv(t *testing.T) {
+	t.Setenv("GOGC", "off")
+	one := Cell{Settings: workloads.Settings{Threads: 1}}
+	two := Cell{Settings: workloads.Settings{Threads: 2}, Entry: backends.Entry{Env: []string{"X=1"}}}
+	env := WorkerEnv([]Cell{one, one})
+	if env["GOMAXPROCS"] != "1" || env["TZ"] != "UTC" {
+		t.Errorf("environment %v", env)
+	}
+	if _, ok := env["GOGC"]; ok {
+		t.Error("a variable of the user's shell is shown")
+	}
+	env = WorkerEnv([]Cell{one, two})
+	if _, ok := env["GOMAXPROCS"]; ok {
+		t.Error("a variable that differs between workers is shown")
+	}
+	if _, ok := env["X"]; ok {
+		t.Error("a variable of one worker is shown")
+	}
+}
