@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 
 	"github.com/dlbench/dlbench/results"
@@ -53,9 +54,14 @@ func (v *view) disturbances() disturbanceSection {
 	canary, hasCanary := medianOf(v.records(), canaryNS)
 	signals := []signal{
 		{text{"time stolen by the hypervisor", "被虚拟机监控器占去的时间"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.StealNS }), 0.01, percent},
-		{text{"tasks waiting for a CPU (PSI)", "等待 CPU 的任务（PSI）"}, textf("above %s", "超过 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.PSICPUNS }), 0.10, percent},
+		{text{"tasks waiting for a CPU (PSI)", "等待 CPU 的任务（PSI）"}, text{"no flag: the worker's own threads count in it", "不作标记：其中含工作进程自身的线程"}, share(func(d *results.Disturbance) *int64 { return d.PSICPUNS }), math.Inf(1), percent},
 		{text{"throttled by a CPU quota", "因 CPU 配额被限流"}, textf("above %s of the trial", "超过试验时间的 %s", percent(0.01)), share(func(d *results.Disturbance) *int64 { return d.ThrottledNS }), 0.01, percent},
-		{text{"CPU used by other processes", "其他进程占用的 CPU"}, textf("above %s of one core", "超过一个核的 %s", percent(0.10)), share(func(d *results.Disturbance) *int64 { return d.OthersCPUNS }), 0.10, percent},
+		{text{"CPU used by other processes", "其他进程占用的 CPU"}, textf("above %s of one core and 30 ms", "超过一个核的 %s 且超过 30 ms", percent(0.10)), share(func(d *results.Disturbance) *int64 {
+			if d.OthersCPUNS != nil && *d.OthersCPUNS <= 30e6 { // the counters behind it step by 10 ms each
+				return new(int64(0))
+			}
+			return d.OthersCPUNS
+		}), 0.10, percent},
 	}
 	if hasCanary && canary > 0 {
 		signals = append(signals, signal{

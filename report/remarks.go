@@ -41,7 +41,7 @@ var remarks = []struct {
 	{regexp.MustCompile(`^the baseline (\S+) is failed: (.+)$`), "基准 $1 失败：", true},
 	{regexp.MustCompile(`^the baseline (\S+) is missing: (.+)$`), "基准 $1 未测量：", true},
 	{regexp.MustCompile(`^the baseline (\S+) is unproven: (.+)$`), "基准 $1 未证明：", true},
-	{regexp.MustCompile(`^the host was busy: (\d+) of (\d+) trials were disturbed$`), "主机繁忙：$2 次试验中有 $1 次受到干扰", false},
+	{regexp.MustCompile(`^the host was not quiet: (\d+) of (\d+) trials were disturbed$`), "主机并非空闲：$2 次试验中有 $1 次受到干扰", false},
 	{regexp.MustCompile(`^(\S+) is (\S+) by wall time, (\S+) by CPU time: (.+)$`), "$1 之比按实际耗时为 $2，按 CPU 时间为 $3：", true},
 	{regexp.MustCompile(`^the host was busy, trust neither without a quiet run$`), "主机繁忙；未在空闲的主机上重测之前，两者都不可信", false},
 	{regexp.MustCompile(`^the host was busy, so there is no verdict; trust neither without a quiet run$`), "主机繁忙，故不下结论；未在空闲的主机上重测之前，两者都不可信", false},

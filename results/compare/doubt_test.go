@@ -134,7 +134,7 @@ func TestDisturbedRun(t *testing.T) {
 		run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: 12, Faults: []resultstest.Fault{
 			{Cell: func(results.Cell) bool { return true }, Rounds: rounds, Disturbed: true},
 		}})
-		got := slices.Contains(Analyze(run).Warnings, "the host was busy: 84 of 144 trials were disturbed")
+		got := slices.Contains(Analyze(run).Warnings, "the host was not quiet: 84 of 144 trials were disturbed")
 		if got != want {
 			t.Errorf("%d of 12 rounds disturbed: warnings %q", n, Analyze(run).Warnings)
 		}

@@ -10,12 +10,12 @@ import (
 
 // From when on something is worth a warning.
 const (
-	threadsOver  = 1.05 // CPU time per wall time, over the threads that were granted
-	stealShare   = 0.01 // of the trial's wall time
-	throttled    = 0.01
-	waitingShare = 0.10 // some task waited for a CPU
-	othersShare  = 0.10 // of one CPU
-	canaryOver   = 1.25 // over the median of the run
+	threadsOver = 1.05 // CPU time per wall time, over the threads that were granted
+	stealShare  = 0.01 // of the trial's wall time
+	throttled   = 0.01
+	othersLeast = 30_000_000 // ns: the counters behind it step by 10 ms each
+	othersShare = 0.10       // of one CPU
+	canaryOver  = 1.25       // over the median of the run
 	// CPU time is counted to within 2 ms; what a process does outside of its
 	// blocks is that much.
 	cpuSlackNS = 2_000_000
@@ -99,7 +99,7 @@ func (a *analyst) busyRun() []string {
 	if 2*disturbed <= trials {
 		return nil
 	}
-	return []string{fmt.Sprintf("the host was busy: %d of %d trials were disturbed", disturbed, trials)}
+	return []string{fmt.Sprintf("the host was not quiet: %d of %d trials were disturbed", disturbed, trials)}
 }
 
 // disturbances names what else happened on the host during a trial.
@@ -116,8 +116,11 @@ func disturbances(r results.Record, usualCanary float64) []string {
 	}
 	share(d.StealNS, stealShare, "CPU time stolen by the hypervisor")
 	share(d.ThrottledNS, throttled, "throttled by the cgroup")
-	share(d.PSICPUNS, waitingShare, "tasks waited for a CPU")
-	share(d.OthersCPUNS, othersShare, "other processes ran")
+	// Pressure is recorded and no flag: threads of the worker itself that wait
+	// for each other on the granted CPUs count in it.
+	if d.OthersCPUNS != nil && *d.OthersCPUNS > othersLeast {
+		share(d.OthersCPUNS, othersShare, "other processes ran")
+	}
 	if usualCanary > 0 && float64(d.CanaryNS) > canaryOver*usualCanary {
 		list = append(list, "the canary was slow")
 	}
