@@ -33,7 +33,7 @@ func TestRemarks(t *testing.T) {
 		"the baseline gorgonia is failed: timeout in first: no reply":                                                                      "基准 gorgonia 失败：“第一步”阶段超时；英文原文：no reply",
 		"the baseline gorgonia is missing: no trial in a complete round":                                                                   "基准 gorgonia 未测量：没有属于完整轮次的试验",
 		"the baseline gorgonia is unproven: not proven the same work: a trial was not checked":                                             "基准 gorgonia 未证明：未能证明计算相同：有试验未经核对",
-		"the host was not quiet: 84 of 144 trials were disturbed":                                                                               "主机并非空闲：144 次试验中有 84 次受到干扰",
+		"the host was not quiet: 84 of 144 trials were disturbed":                                                                          "主机并非空闲：144 次试验中有 84 次受到干扰",
 		"step-time is 39.0× by wall time, 21.3× by CPU time: the host was busy, trust neither without a quiet run":                         "step-time 之比按实际耗时为 39.0×，按 CPU 时间为 21.3×：主机繁忙；未在空闲的主机上重测之前，两者都不可信",
 		"step-time is 1.50× by wall time, 1.01× by CPU time: the host was busy, so there is no verdict; trust neither without a quiet run": "step-time 之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：主机繁忙，故不下结论；未在空闲的主机上重测之前，两者都不可信",
 		"step-time is 1.50× by wall time, 1.01× by CPU time: the host was busy, or one side left granted threads idle":                     "step-time 之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：主机繁忙，或其中一方未用满所分配的线程",
