@@ -70,8 +70,9 @@ func TestPeakOfAKnownAllocation(t *testing.T) {
 	big[0]++ // it must live until here
 }
 
+// Not parallel: processes of the other tests share this binary's pages, and when
+// they end between two readings the proportional size rises by their share.
 func TestTimelineSeesAGrandchildsPeak(t *testing.T) {
-	t.Parallel()
 	p, pid := newPlayer(t)
 	kid, _ := strconv.Atoi(p.ask("fork"))
 	tree := func() []int { pids, _ := Tree(pid); return pids }
