@@ -37,3 +37,5 @@ func TreeRSS(pids []int) (int64, error) { return 0, absent("RSS") }
 
 // TreePSS is absent here.
 func TreePSS(pids []int) (int64, error) { return 0, absent("PSS") }
+
+func treeShared(pids []int) (int64, error) { return 0, absent("PSS") }

@@ -54,6 +54,23 @@ func PSS(pid int) (int64, error) {
 	return field(pid, "smaps_rollup", "Pss:")
 }
 
+// shared returns what RSS counts of pid above PSS. Both come from one walk over
+// the mappings, so a process that grows or shrinks meanwhile does not blur their
+// difference.
+func shared(pid int) (int64, error) {
+	var buf [8192]byte
+	n, err := readInto(procPath(pid, "smaps_rollup"), buf[:])
+	if err != nil {
+		return 0, explain(pid, "PSS", err)
+	}
+	rss, ok1 := parseKB(buf[:n], "Rss:")
+	pss, ok2 := parseKB(buf[:n], "Pss:")
+	if !ok1 || !ok2 {
+		return 0, explain(pid, "PSS", syscall.ESRCH)
+	}
+	return rss - pss, nil
+}
+
 func procPath(pid int, name string) string {
 	return "/proc/" + strconv.Itoa(pid) + "/" + name
 }

@@ -36,14 +36,14 @@ type Timeline struct {
 	points []Point
 	peak   int64
 	err    error
-	top    struct { // of the sample with the most resident bytes whose PSS was read
-		rss int64
-		pss Figure
+	top    struct { // of the sample with the most resident bytes of which the shared part was read
+		rss    int64
+		shared Figure
 	}
 }
 
-// topStep is how much the tree must have grown since its PSS was last read for
-// it to be read again: that takes milliseconds and stalls the process.
+// topStep is how much the tree must have grown since its shared part was last
+// read for it to be read again: that takes milliseconds and stalls the process.
 const topStep = 1.01
 
 // NewTimeline begins to sample the processes that pids returns, which is asked
@@ -116,15 +116,15 @@ func (l *Timeline) sample() (thinned bool) {
 	}
 	l.hwm = seen
 	// Only sample, which runs once at a time, writes top.
-	var pss *Figure
+	var shared *Figure
 	if alive && (l.top.rss == 0 || float64(total) > topStep*float64(l.top.rss)) {
-		f := Of(TreePSS(pids))
-		pss = &f
+		f := Of(treeShared(pids))
+		shared = &f
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if pss != nil && (pss.Absent == "" || l.top.rss == 0) {
-		l.top.rss, l.top.pss = total, *pss
+	if shared != nil && (shared.Absent == "" || l.top.rss == 0) {
+		l.top.rss, l.top.shared = total, *shared
 	}
 	if !alive {
 		if failed != nil {
@@ -188,15 +188,15 @@ func (l *Timeline) Peak() Figure {
 	return Figure{Bytes: l.peak}
 }
 
-// PeakPSS is the proportional size of the tree at its peak. It was read at the
-// largest sample; what the peak had above that is taken in full, since what
-// comes and goes within an interval is private memory.
+// PeakPSS is the proportional size of the tree at its peak: the peak less what
+// its processes share among each other and with others, as it was read at the
+// largest sample.
 func (l *Timeline) PeakPSS() Figure {
 	peak := l.Peak()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if peak.Absent != "" || l.top.pss.Absent != "" {
-		return Figure{Absent: cmp.Or(peak.Absent, l.top.pss.Absent)}
+	if why := cmp.Or(peak.Absent, l.top.shared.Absent); why != "" {
+		return Figure{Absent: why}
 	}
-	return Figure{Bytes: l.top.pss.Bytes + max(0, peak.Bytes-l.top.rss)}
+	return Figure{Bytes: max(0, peak.Bytes-l.top.shared.Bytes)}
 }

@@ -159,6 +159,9 @@ func TreeRSS(pids []int) (int64, error) { return sum(pids, RSS) }
 // TreePSS is the sum of PSS over pids, under the rules of TreeRSS.
 func TreePSS(pids []int) (int64, error) { return sum(pids, PSS) }
 
+// treeShared is the sum of shared over pids, under the rules of TreeRSS.
+func treeShared(pids []int) (int64, error) { return sum(pids, shared) }
+
 func sum(pids []int, of func(int) (int64, error)) (int64, error) {
 	var total int64
 	alive := false
