@@ -6,6 +6,7 @@ package backends
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/dlbench/dlbench/workloads"
 )
@@ -77,6 +78,8 @@ type Built struct {
 	DTypes      map[string]string `json:"dtypes"`      // "params", "activations" -> f32, f64, ...
 	Segments    int               `json:"segments"`    // segments that will be recomputed in the backward pass
 	Accumulated int               `json:"accumulated"` // micro-batches per step
+	// TF32 says whether float32 matrix products go through TF32; nil: not said.
+	TF32 *bool `json:"tf32,omitempty"`
 }
 
 // Info is what a worker says of itself in its hello.
@@ -94,8 +97,34 @@ type Info struct {
 // Entry is one row of the catalog: how to start a backend and what it claims.
 type Entry struct {
 	Info Info
-	Argv []string       // "{self}" is this binary
-	Env  []string       // added to a small clean environment
+	Argv []string       // may hold the places of Expand
+	Env  []string       // added to a small clean environment; may hold them too
 	New  func() Backend // nil: a foreign worker
-	Need func() error   // nil or why it cannot run here
+	Need func() error   // nil, or returns why it cannot run here and now
+	// Environment names the framework environment that it runs in, such as
+	// "pytorch" or "pytorch@2.14.0"; empty for what needs none.
+	Environment string
+	// Devices that it may be asked for; nil means the CPU alone.
+	Devices []string
+	// Forks: the worker understands Fork, so that its import can be shared.
+	Forks bool
+}
+
+// Expand fills in the places of Argv and Env: "{self}" and the like become
+// what places says. An unknown place is left as it is.
+func (e Entry) Expand(places map[string]string) Entry {
+	var pairs []string
+	for name, value := range places {
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	r := strings.NewReplacer(pairs...)
+	replaced := func(in []string) []string {
+		var out []string
+		for _, s := range in {
+			out = append(out, r.Replace(s))
+		}
+		return out
+	}
+	e.Argv, e.Env = replaced(e.Argv), replaced(e.Env)
+	return e
 }

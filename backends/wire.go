@@ -24,6 +24,20 @@ type HelloReply struct {
 	FlushDenormals bool `json:"flush_denormals"`
 }
 
+// Fork may come before hello, to a worker that is known to support it: the
+// worker loads its framework and forks; the child answers with Forked and then
+// is an ordinary worker, on the same pipes, until its bye. Then its parent waits
+// for the next fork or for the end of input.
+type Fork struct {
+	T string `json:"t"` // "fork"
+}
+
+// Forked answers a Fork.
+type Forked struct {
+	T   string `json:"t"` // "forked"
+	PID int    `json:"pid"`
+}
+
 // BuildRequest asks for a program; Built answers with "t":"built".
 type BuildRequest struct {
 	T   string `json:"t"` // "build"
@@ -79,6 +93,12 @@ type Ran struct {
 	Involuntary *int64  `json:"involuntary_switches,omitempty"`
 	GCNS        *int64  `json:"gc_ns,omitempty"` // stop-the-world pauses of a garbage collector, 0 without one
 	Loss        float64 `json:"loss"`            // of the last step, read back to the host
+	// CompileCache says, where what a first step compiles is kept on disk, whether
+	// it was "cold" or "warm" when these steps ran.
+	CompileCache string `json:"compile_cache,omitempty"`
+	// Peaks of the framework's device allocator since build, in builds for memory.
+	DeviceAllocated *int64 `json:"device_allocated,omitempty"`
+	DeviceReserved  *int64 `json:"device_reserved,omitempty"`
 }
 
 // ResetReply answers {"t":"reset"}: parameters, buffers, optimizer state and

@@ -17,11 +17,20 @@ type Meta struct {
 	Cells    []Cell   `json:"cells"` // all that was planned, in the suite's order
 	// Workloads describes each workload once, by name, for reports.
 	Workloads map[string]Workload `json:"workloads"`
+	// Backends says under which conditions each backend's workers were started.
+	Backends map[string]Backend `json:"backends,omitempty"`
 	// Notes is what a reader must know, by language ("en", "zh"): for example that
 	// batches are small to fit the time.
 	Notes map[string]string `json:"notes,omitempty"`
 	// Resumes are the later invocations that went on with the run, in order.
 	Resumes []Resumption `json:"resumes,omitempty"`
+}
+
+// Backend is what a run knows of a backend besides what its workers say.
+type Backend struct {
+	Env         map[string]string `json:"env,omitempty"`         // set for its workers, besides Host.Env
+	Environment string            `json:"environment,omitempty"` // name of the framework's environment: pytorch, pytorch@2.14.0
+	DiskBytes   int64             `json:"disk_bytes,omitempty"`  // that the environment takes; 0: not known
 }
 
 // Resumption is what an invocation that went on with a run may have changed.

@@ -17,7 +17,9 @@ type Cell struct {
 	Accumulate int    `json:"accumulate"`
 	Threads    int    `json:"threads"`
 	Checkpoint int    `json:"checkpoint"`
-	Backend    string `json:"backend"`
+	// Allocator is "tuned" where glibc's malloc was told to keep its memory.
+	Allocator string `json:"allocator,omitempty"`
+	Backend   string `json:"backend"`
 }
 
 // The kinds of trial.
@@ -64,6 +66,10 @@ type Record struct {
 	Signal string `json:"signal,omitempty"` // that ended the worker
 	Stderr string `json:"stderr,omitempty"` // tail, at most 64 KiB, only unless ok
 
+	// Shared: the worker was forked from a process that had imported the framework
+	// once for all of its backend's cells of the round; no import was measured.
+	Shared bool `json:"shared,omitempty"`
+
 	Worker Worker  `json:"worker"`
 	Phases []Phase `json:"phases"`
 	// The measured segment.
@@ -94,6 +100,8 @@ type Worker struct {
 	Dialect        map[string]string `json:"dialect,omitempty"`
 	Threads        int               `json:"effective_threads,omitempty"`
 	FlushDenormals bool              `json:"flush_denormals,omitempty"`
+	TF32           *bool             `json:"tf32,omitempty"`          // matrix products through TF32; nil: the worker did not say
+	CompileCache   string            `json:"compile_cache,omitempty"` // of the first step: "cold", "warm"; empty: nothing is cached
 	DTypes         map[string]string `json:"dtypes,omitempty"`
 	Params         int64             `json:"params,omitempty"`
 	Segments       int               `json:"segments,omitempty"`
@@ -148,12 +156,17 @@ type Check struct {
 
 // Memory is the outcome of a memory trial.
 type Memory struct {
-	ImportPSS *int64            `json:"import_pss,omitempty"` // PSS of the process tree after import
-	PeakPSS   *int64            `json:"peak_pss,omitempty"`   // PSS of the process tree at its peak
-	PeakRSS   *int64            `json:"peak_rss,omitempty"`   // largest resident size of the process tree
-	Device    *int64            `json:"device,omitempty"`
-	Absent    map[string]string `json:"absent,omitempty"` // figure -> why it could not be read
-	Timeline  []Point           `json:"timeline,omitempty"`
+	ImportPSS *int64 `json:"import_pss,omitempty"` // PSS of the process tree after import
+	PeakPSS   *int64 `json:"peak_pss,omitempty"`   // PSS of the process tree at its peak
+	PeakRSS   *int64 `json:"peak_rss,omitempty"`   // largest resident size of the process tree
+	// Of a GPU: the device's memory in use at its peak less what was in use before
+	// the build (driver), and the framework's own peaks of what it handed out and
+	// of what it holds.
+	Device          *int64            `json:"device,omitempty"`
+	DeviceAllocated *int64            `json:"device_allocated,omitempty"`
+	DeviceReserved  *int64            `json:"device_reserved,omitempty"`
+	Absent          map[string]string `json:"absent,omitempty"` // figure -> why it could not be read
+	Timeline        []Point           `json:"timeline,omitempty"`
 }
 
 // Point is one sample of the resident bytes of the process tree.

@@ -41,6 +41,9 @@ type Settings struct {
 	Accumulate int       `json:"accumulate"` // micro-batches per optimizer step; divides Batch; 1 is plain
 	Threads    int       `json:"threads"`    // granted CPU threads
 	Checkpoint int       `json:"checkpoint"` // recomputed segments; 0 keeps all activations
+	// Allocator is "" for the process's own, or AllocatorTuned; it is in the job
+	// only where it is set.
+	Allocator string `json:"allocator,omitempty"`
 }
 
 // Attr holds the attributes of all ops; an op uses those its row in the table

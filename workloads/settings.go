@@ -11,6 +11,11 @@ const (
 	DeviceCUDA   = "cuda"
 	DataResident = "resident" // batches lie ready on the device
 	DataHost     = "host"     // batches are copied to the device inside the step
+
+	// AllocatorTuned keeps glibc's malloc from returning memory to the kernel
+	// between steps: thresholds for trimming and for mmap of 1 GiB, a top pad of
+	// 64 MiB (mallopt(3)).
+	AllocatorTuned = "tuned"
 )
 
 // Modes, Precisions, Devices and Placements list the closed sets in the order
@@ -20,6 +25,7 @@ var (
 	Precisions = []Precision{F64, F32, TF32, BF16Mix, F16Mix, BF16, F16, Int8}
 	Devices    = []string{DeviceCPU, DeviceCUDA}
 	Placements = []string{DataResident, DataHost}
+	Allocators = []string{"", AllocatorTuned}
 )
 
 // inferOnly lists the precisions without a float32 master copy of the weights.
@@ -60,6 +66,8 @@ func (s Settings) Validate() error {
 		return fmt.Errorf("threads %d: expected 1 to %d", s.Threads, maxThreads)
 	case s.Checkpoint < 0:
 		return fmt.Errorf("checkpoint %d: expected a number of segments, 0 for none", s.Checkpoint)
+	case !slices.Contains(Allocators, s.Allocator):
+		return fmt.Errorf("allocator %q is unknown: expected default or tuned", s.Allocator)
 	case s.Mode == Infer && s.Accumulate != 1:
 		return fmt.Errorf("accumulate %d in mode infer: gradients are accumulated in training only", s.Accumulate)
 	case s.Mode == Infer && s.Checkpoint != 0:
