@@ -37,7 +37,8 @@ type CellLine struct {
 	Accumulates []int
 	Threads     []int
 	Checkpoints []int
-	Steps       Steps // a zero field leaves the workload's own number
+	Allocators  []string // as in Settings: "" is the process's own
+	Steps       Steps    // a zero field leaves the workload's own number
 
 	at place
 }
@@ -176,7 +177,8 @@ func (l CellLine) settings() []Settings {
 	out = product(out, l.Batches, func(s *Settings, v int) { s.Batch = v })
 	out = product(out, l.Accumulates, func(s *Settings, v int) { s.Accumulate = v })
 	out = product(out, l.Threads, func(s *Settings, v int) { s.Threads = v })
-	return product(out, l.Checkpoints, func(s *Settings, v int) { s.Checkpoint = v })
+	out = product(out, l.Checkpoints, func(s *Settings, v int) { s.Checkpoint = v })
+	return product(out, l.Allocators, func(s *Settings, v string) { s.Allocator = v })
 }
 
 func product[T any](in []Settings, values []T, set func(*Settings, T)) []Settings {

@@ -2,6 +2,7 @@ package workloads
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -98,6 +99,40 @@ func TestParseBytes(t *testing.T) {
 	for _, text := range []string{"", "4", "4GB", "GiB", "-1GiB", "1e3B", "0B", "99999999TiB", "9223372036854775807GiB"} {
 		if n, err := ParseBytes(text); err == nil {
 			t.Errorf("%q: %d", text, n)
+		}
+	}
+}
+
+func TestAllocators(t *testing.T) {
+	for _, test := range []struct {
+		cell, common string
+		want         []string
+	}{
+		{"", "", []string{""}},
+		{"", ", allocator: default", []string{""}},
+		{"", ", allocator: [default, tuned]", []string{"", AllocatorTuned}},
+		{", allocator: tuned", ", allocator: [default, tuned]", []string{AllocatorTuned}},
+		{", allocator: [tuned, default]", "", []string{AllocatorTuned, ""}},
+	} {
+		text := strings.Replace(suiteText, "batch: 8, threads: 2", "batch: 8"+test.cell, 1)
+		text = strings.Replace(text, "accumulate: 1}", "accumulate: 1"+test.common+"}", 1)
+		s, err := parseSuite("sample.yaml", []byte(text))
+		if err != nil {
+			t.Errorf("%+v: %v", test, err)
+			continue
+		}
+		cells, err := s.Expand()
+		if err != nil {
+			t.Errorf("%+v: %v", test, err)
+		}
+		var got []string
+		for _, c := range cells {
+			if c.Settings.Batch == 8 {
+				got = append(got, c.Settings.Allocator)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%+v: allocators %q", test, got)
 		}
 	}
 }

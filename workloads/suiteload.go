@@ -61,6 +61,7 @@ func (r *reader) suite(root yamlValue) Suite {
 	common := r.cellLine(m.get("common"), CellLine{
 		Precisions: []Precision{def.Precision}, Devices: []string{def.Device}, Data: []string{def.Data},
 		Accumulates: []int{def.Accumulate}, Threads: []int{def.Threads}, Checkpoints: []int{def.Checkpoint},
+		Allocators: []string{def.Allocator},
 	}, commonKeys)
 	cells := m.need("cells")
 	for _, v := range cells.list() {
@@ -98,7 +99,7 @@ func (r *reader) backends(v yamlValue) []string {
 }
 
 // commonKeys are the settings, in the order in which lists multiply.
-var commonKeys = []string{"mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint"}
+var commonKeys = []string{"mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "allocator"}
 
 // cellLine reads a line over the values of def.
 func (r *reader) cellLine(v yamlValue, def CellLine, keys []string) CellLine {
@@ -117,6 +118,7 @@ func (r *reader) cellLine(v yamlValue, def CellLine, keys []string) CellLine {
 	integers(m.get("accumulate"), &line.Accumulates)
 	integers(m.get("threads"), &line.Threads)
 	integers(m.get("checkpoint"), &line.Checkpoints)
+	allocators(m.get("allocator"), &line.Allocators)
 	if st := m.get("steps"); !st.missing() {
 		line.Steps = r.stepsOver(st)
 	}
@@ -178,6 +180,23 @@ func texts[T ~string](v yamlValue, to *[]T) {
 		appendNew(x, to, T(x.text()))
 	}
 	nonEmpty(v, len(*to))
+}
+
+// allocators reads names of allocators. That of the process itself is written
+// "default" and is empty in Settings.
+func allocators(v yamlValue, to *[]string) {
+	if v.missing() {
+		return
+	}
+	texts(v, to)
+	for i, name := range *to {
+		if v.r.err == nil && name == "" {
+			v.fail(`allocator "" is unknown: expected default or tuned`)
+		}
+		if name == allocatorDefault {
+			(*to)[i] = ""
+		}
+	}
 }
 
 func integers(v yamlValue, to *[]int) {
