@@ -3,6 +3,7 @@ module github.com/dlbench/dlbench
 go 1.26.5
 
 require (
+	github.com/ebitengine/purego v0.11.3
 	github.com/go-echarts/go-echarts/v2 v2.6.7
 	github.com/goccy/go-yaml v1.19.2
 	github.com/gomlx/compute v0.1.2
