@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"backends/gorgonia":    {"workloads", "backends"},
 	"backends/gomlx":       {"workloads", "backends"},
 	"backends/fake":        {"workloads", "backends"},
+	"backends/python":      {},
 	"backends/catalog":     {"workloads", "backends", "backends/eager", "backends/gorgonia", "backends/gomlx"},
 	"backends/backendtest": {"workloads", "backends"},
 	"harness":              {"backends", "memprof", "results", "workloads"},

@@ -36,7 +36,6 @@ type Config struct {
 	Limits results.Limits
 	Rounds Rounds
 	CPUs   []int            // the mask that every worker inherits
-	Self   string           // path of this executable, for "{self}" in Argv
 	Env    []string         // extra environment of every worker, after the clean base
 	Dir    string           // working directory of the workers, an empty folder
 	Done   []results.Record // of an interrupted run that is resumed

@@ -102,6 +102,17 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 	return p, nil
 }
 
+// Entries returns the catalog entry of every backend that has a cell.
+func (p Plan) Entries() []backends.Entry {
+	var all []backends.Entry
+	for _, c := range p.Cells {
+		if !slices.ContainsFunc(all, func(e backends.Entry) bool { return e.Info.Name == c.Entry.Info.Name }) {
+			all = append(all, c.Entry)
+		}
+	}
+	return all
+}
+
 // Prepare writes the weights and batches of all cells into the cache and finds
 // the oracle's results. It may take long for a workload whose results are not
 // shipped, so progress is told which program is being computed.
@@ -130,7 +141,7 @@ func (p *Plan) Prepare(ctx context.Context, cache workloads.Cache, dataDir strin
 // backend, "" for the definition itself.
 func dialectOf(e backends.Entry, p workloads.Program) string {
 	if p.Optimizer.Op == workloads.OptAdam && e.Info.Dialect["adam-epsilon"] == "uncorrected" {
-		return "adam-epsilon=uncorrected"
+		return workloads.AdamUncorrected
 	}
 	return ""
 }

@@ -55,7 +55,7 @@ type trial struct {
 func (t *trial) run(ctx context.Context, c Config) {
 	t.phase, t.since = "import", time.Now()
 	w, err := child.Start(ctx, child.Spec{
-		Argv:        expandSelf(t.cell.Entry.Argv, c.Self),
+		Argv:        t.cell.Entry.Argv,
 		Env:         environment(t.cell, c.Env),
 		Dir:         c.Dir,
 		MemoryLimit: c.Limits.MemoryBytes,
@@ -301,12 +301,4 @@ func environment(c Cell, extra []string) []string {
 	}
 	env = append(env, extra...)
 	return append(env, c.Entry.Env...)
-}
-
-func expandSelf(argv []string, self string) []string {
-	out := make([]string, len(argv))
-	for i, a := range argv {
-		out[i] = strings.ReplaceAll(a, "{self}", self)
-	}
-	return out
 }

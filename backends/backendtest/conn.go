@@ -31,9 +31,9 @@ type Conn struct {
 // Connect starts a worker anew: a session builds one program.
 type Connect func(ctx context.Context) (*Conn, error)
 
-// Command starts argv as a process, with the environment of this one.
+// Command starts argv as a process, with the environment of this one and env.
 // What it writes to standard error goes to stderr too, which may be nil.
-func Command(argv []string, stderr io.Writer) Connect {
+func Command(argv []string, stderr io.Writer, env ...string) Connect {
 	return func(ctx context.Context) (*Conn, error) {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 		end := new(tail)
@@ -44,6 +44,7 @@ func Command(argv []string, stderr io.Writer) Connect {
 		// A child of the worker may hold its standard error for longer than we wait.
 		cmd.WaitDelay = time.Second
 		cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
+		cmd.Env = append(cmd.Env, env...)
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			return nil, err

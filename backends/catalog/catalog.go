@@ -14,13 +14,14 @@ import (
 )
 
 // Entries returns the table, in the order in which reports show it. The Go
-// libraries run in child processes of this same binary.
+// libraries run in child processes of this same binary; the frameworks run in
+// environments of their own.
 func Entries() []backends.Entry {
-	return []backends.Entry{
+	return append([]backends.Entry{
 		{Info: eager.Info(), Argv: []string{"{self}", "worker", "eager"}, New: eager.New},
 		{Info: gorgonia.Info(), Argv: []string{"{self}", "worker", "gorgonia"}, New: gorgonia.New},
 		{Info: gomlx.Info(), Argv: []string{"{self}", "worker", "gomlx"}, Env: []string{"GOMLX_NO_AUTO_INSTALL=1"}, New: gomlx.New},
-	}
+	}, frameworks()...)
 }
 
 // Find returns the named entry of entries, or an error that names all of them.

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/backendtest"
 	"github.com/dlbench/dlbench/backends/catalog"
 	"github.com/dlbench/dlbench/workloads"
@@ -44,11 +44,11 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			argv, err := workerCommand(args, cmd.ArgsLenAtDash() == 0)
+			argv, env, err := workerCommand(args, cmd.ArgsLenAtDash() == 0)
 			if err != nil {
 				return err
 			}
-			return c.run(cmd, argv)
+			return c.run(cmd, argv, env)
 		},
 	}
 	check.Flags().BoolVar(&c.asJSON, "json", false, "the whole report as JSON")
@@ -60,28 +60,21 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 
 var errWhichWorker = errors.New("which worker? Expected a NAME of the catalog (dlbench list backends), or -- CMD…")
 
-// workerCommand is the command to hold to the suite: the arguments themselves
-// after a dash, else the command of the catalog's entry.
-func workerCommand(args []string, dashed bool) ([]string, error) {
+// workerCommand is the command to hold to the suite, and what its environment
+// has besides ours: the arguments themselves after a dash, else what the
+// catalog's entry says.
+func workerCommand(args []string, dashed bool) (argv, env []string, err error) {
 	if dashed {
-		return args, nil
+		return args, nil, nil
 	}
 	if len(args) != 1 {
-		return nil, errWhichWorker
+		return nil, nil, errWhichWorker
 	}
 	entry, err := catalog.Find(entries(), args[0])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	argv := make([]string, len(entry.Argv))
-	for i, a := range entry.Argv {
-		argv[i] = strings.ReplaceAll(a, "{self}", self)
-	}
-	return argv, nil
+	return entry.Argv, entry.Env, ready([]backends.Entry{entry})
 }
 
 // backendCheck is what "backend check" was asked for.
@@ -90,7 +83,7 @@ type backendCheck struct {
 	only            string
 }
 
-func (c backendCheck) run(cmd *cobra.Command, argv []string) error {
+func (c backendCheck) run(cmd *cobra.Command, argv, env []string) error {
 	cache, err := workloads.DefaultCache()
 	if err != nil {
 		return err
@@ -118,7 +111,7 @@ func (c backendCheck) run(cmd *cobra.Command, argv []string) error {
 	}
 	out := cmd.OutOrStdout()
 	clear := c.tellProgress(cmd, &opts)
-	report := backendtest.Run(cmd.Context(), backendtest.Command(argv, noise), opts)
+	report := backendtest.Run(cmd.Context(), backendtest.Command(argv, noise, env...), opts)
 	clear()
 	if c.asJSON {
 		enc := json.NewEncoder(out)

@@ -4,7 +4,6 @@ import (
 	"os"
 
 	"github.com/dlbench/dlbench/backends"
-	"github.com/dlbench/dlbench/backends/catalog"
 	"github.com/dlbench/dlbench/backends/eager"
 	"github.com/dlbench/dlbench/backends/fake"
 )
@@ -12,15 +11,6 @@ import (
 // fakesVariable adds the fakes to the catalog: workers with one planted fault
 // each, over the eager engine. They exist for tests of the harness.
 const fakesVariable = "DLBENCH_TEST_FAKES"
-
-// entries is the catalog, with the fakes where a test asks for them.
-func entries() []backends.Entry {
-	all := catalog.Entries()
-	if os.Getenv(fakesVariable) != "" {
-		all = append(all, fake.Entries(eager.Info())...)
-	}
-	return all
-}
 
 // serveFake is the worker process of a fake.
 func serveFake(name string) error {

@@ -58,6 +58,9 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	if err != nil {
 		return err
 	}
+	if err := ready(plan.Entries()); err != nil {
+		return err
+	}
 	began := time.Now()
 	if out == "" {
 		out = filepath.Join("results", "runs", results.NewDirName(plan.Suite.Name, began))
@@ -96,15 +99,11 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 		return err
 	}
 	defer os.RemoveAll(work)
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	progress.begin(plan, out)
 	runErr := harness.Run(ctx, harness.Config{
 		Cells: plan.Cells, Seed: meta.Seed, Limits: meta.Limits,
 		Rounds: harness.Rounds{Min: meta.Policy.MinRounds, Max: meta.Policy.MaxRounds},
-		CPUs:   mask, Self: self, Dir: work, Env: []string{runVariable + "=" + out},
+		CPUs:   mask, Dir: work, Env: []string{runVariable + "=" + out},
 		Done:  earlier.Records,
 		Next:  undecided(plan.Suite, meta),
 		Sink:  journal.Append,

@@ -173,8 +173,13 @@ func planHash(plan harness.Plan) (string, error) {
 		Argv  []string
 	}
 	var cells []cell
+	paths := places()
 	for _, c := range plan.Cells {
-		cells = append(cells, cell{c.Name, c.Steps, c.Entry.Argv})
+		var argv []string
+		for _, a := range c.Entry.Argv {
+			argv = append(argv, shortened(a, paths))
+		}
+		cells = append(cells, cell{c.Name, c.Steps, argv})
 	}
 	text, err := json.Marshal(cells)
 	if err != nil {

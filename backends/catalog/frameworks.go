@@ -1,0 +1,79 @@
+package catalog
+
+import (
+	"slices"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// frameworks are the rows of the frameworks that are used from Python. Each
+// runs in an environment of its own, which `dlbench setup` makes.
+func frameworks() []backends.Entry {
+	const (
+		eager    = "eager"
+		static   = "static-graph"
+		compiled = "compiled"
+	)
+	return []backends.Entry{
+		framework("pytorch", eager, "pytorch", corrected),
+		framework("pytorch-compile", compiled, "pytorch", corrected,
+			// The compiler calls the host's C++ compiler, and keeps what it made.
+			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor"),
+		framework("pytorch-jit", static, "pytorch", corrected),
+		framework("tensorflow", eager, "tensorflow", uncorrected, quietTensorFlow),
+		framework("tensorflow-function", static, "tensorflow", uncorrected, quietTensorFlow),
+		framework("tensorflow-xla", compiled, "tensorflow", uncorrected, quietTensorFlow),
+		framework("tensorflow-session", static, "tensorflow", uncorrected, quietTensorFlow),
+		framework("keras-tensorflow", static, "keras", uncorrected, quietTensorFlow, "KERAS_BACKEND=tensorflow", kerasHome),
+		framework("keras-torch", eager, "keras", uncorrected, quietTensorFlow, "KERAS_BACKEND=torch", kerasHome),
+		framework("keras-jax", compiled, "keras", uncorrected, quietTensorFlow, "KERAS_BACKEND=jax", kerasHome),
+		framework("jax", compiled, "jax", corrected),
+		framework("jax-eager", eager, "jax", corrected),
+		onnxruntime(),
+	}
+}
+
+const (
+	corrected   = "corrected"
+	uncorrected = "uncorrected"
+
+	quietTensorFlow = "TF_CPP_MIN_LOG_LEVEL=3"
+	// A keras.json in the user's home would change precision and layout.
+	kerasHome = "KERAS_HOME={cache}/keras"
+)
+
+// framework is a row for a backend that trains and infers on CPU and CUDA.
+// What a worker says of itself in its hello must agree with it; versions and
+// the phrase on threads only a worker knows.
+func framework(name, kind, environment, epsilon string, env ...string) backends.Entry {
+	return backends.Entry{
+		Info: backends.Info{
+			Name: name, Kind: kind,
+			Ops:        slices.Concat(layers, []string{workloads.LossSoftmax, workloads.LossSigmoid, workloads.OptSGD, workloads.OptAdam}),
+			Precisions: []workloads.Precision{workloads.F32, workloads.F64},
+			Dialect:    map[string]string{"adam-epsilon": epsilon},
+		},
+		Argv:        []string{"{env:" + environment + "}/bin/python", "-s", "{python}/worker.py", name},
+		Env:         env,
+		Environment: environment,
+		Devices:     []string{"cpu", "cuda"},
+		Forks:       true,
+	}
+}
+
+// onnxruntime only infers, on graphs that PyTorch's environment exports.
+func onnxruntime() backends.Entry {
+	e := framework("onnxruntime", "static-graph", "onnxruntime", corrected,
+		"DLBENCH_EXPORT_PYTHON={env:pytorch}/bin/python", "DLBENCH_EXPORTS={cache}/exports")
+	e.Info.Precisions = []workloads.Precision{workloads.F32}
+	e.Devices = []string{"cpu"}
+	return e
+}
+
+// layers are all ops; a row that lacks some says which it has.
+var layers = []string{
+	workloads.OpDense, workloads.OpConv2D, workloads.OpMaxPool2D, workloads.OpAvgPool, workloads.OpBatchNorm, workloads.OpLayerNorm,
+	workloads.OpReLU, workloads.OpGELU, workloads.OpSigmoid, workloads.OpFlatten, workloads.OpEmbedding, workloads.OpLSTM,
+	workloads.OpAttention, workloads.OpDropout, workloads.OpAdd, workloads.OpLastStep,
+}
