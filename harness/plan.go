@@ -181,7 +181,7 @@ func cellName(p workloads.Program, s workloads.Settings, backend string) results
 	return results.Cell{
 		Workload: p.Name, Hash: p.Hash, Mode: string(s.Mode), Precision: string(s.Precision),
 		Device: s.Device, Data: s.Data, Batch: s.Batch, Accumulate: s.Accumulate,
-		Threads: s.Threads, Checkpoint: s.Checkpoint, Backend: backend,
+		Threads: s.Threads, Checkpoint: s.Checkpoint, Allocator: s.Allocator, Backend: backend,
 	}
 }
 

@@ -16,6 +16,10 @@ type Digest struct {
 	Tensors map[string]Fingerprint `json:"tensors"`
 }
 
+// AdamUncorrected is the dialect of TensorFlow and Keras: Adam's epsilon is
+// added to the square root of the second moment before its bias is corrected.
+const AdamUncorrected = "adam-epsilon=uncorrected"
+
 // Golden is the oracle's account of one program, keyed by the program's hash:
 // what the eager engine computes in float64, and how far a given precision may
 // stand from it.
@@ -23,7 +27,7 @@ type Golden struct {
 	Schema   int                    `json:"schema"`
 	Program  string                 `json:"program"` // Program.Hash
 	Name     string                 `json:"name"`    // for people: workload/mode/batch
-	Dialect  string                 `json:"dialect"` // "" or the declared variant that the oracle followed, e.g. "adam-epsilon=uncorrected"
+	Dialect  string                 `json:"dialect"` // "" or the declared variant that the oracle followed, e.g. AdamUncorrected
 	Dropout  bool                   `json:"dropout"` // the program has dropout: Losses and Tensors are at rate 0
 	Losses   []float64              `json:"losses"`  // of steps 0, 1, ...: the checked ones and the measured segment
 	Tensors  map[string]Fingerprint `json:"tensors"`
