@@ -47,6 +47,8 @@ func validate(job Job) error {
 		return fmt.Errorf("%w: settings.device is %q, known are %v", ErrUnsupported, s.Device, workloads.Devices)
 	case !slices.Contains(workloads.Placements, s.Data):
 		return fmt.Errorf("%w: settings.data is %q, known are %v", ErrUnsupported, s.Data, workloads.Placements)
+	case !slices.Contains(workloads.Allocators, s.Allocator):
+		return fmt.Errorf("%w: settings.allocator is %q, known is %q", ErrUnsupported, s.Allocator, workloads.AllocatorTuned)
 	case job.Weights == "" || job.Batches == "":
 		return fmt.Errorf("job names no file of weights or no file of batches")
 	case len(p.Ops) == 0:
@@ -90,6 +92,9 @@ func claims(info Info, job Job) error {
 		if !slices.Contains(info.Ops, op.Op) {
 			return fmt.Errorf("%w: op %s", ErrUnsupported, strings.TrimSpace(op.Op+" "+op.Name))
 		}
+	}
+	if s.Allocator != "" {
+		return fmt.Errorf("%w: allocator %s: Go programs have their own allocator, not the C library's malloc", ErrUnsupported, s.Allocator)
 	}
 	if s.Checkpoint > 0 && !slices.Contains(info.Features, "checkpoint") {
 		return fmt.Errorf("%w: checkpointing", ErrUnsupported)

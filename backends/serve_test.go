@@ -178,6 +178,8 @@ func TestRefusals(t *testing.T) {
 		{"optimizer", func(j *backends.Job) { j.Program.Optimizer.Op = "lion" }, "unsupported", "lion"},
 		{"precision", func(j *backends.Job) { j.Settings.Precision = workloads.F64 }, "unsupported", "f64"},
 		{"checkpoint", func(j *backends.Job) { j.Settings.Checkpoint = 2 }, "unsupported", "checkpointing"},
+		{"allocator", func(j *backends.Job) { j.Settings.Allocator = workloads.AllocatorTuned }, "unsupported", "allocator tuned: Go programs"},
+		{"unknown allocator", func(j *backends.Job) { j.Settings.Allocator = "jemalloc" }, "unsupported", `"jemalloc", known is`},
 		{"accumulate", func(j *backends.Job) {
 			j.Program.Batch, j.Program.Accumulate = 2, 2
 			j.Settings.Batch, j.Settings.Accumulate = 2, 2

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -15,7 +16,7 @@ import (
 func CSV(w io.Writer, run results.Run, a compare.Analysis) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{
-		"workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "backend", "baseline",
+		"workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "allocator", "backend", "baseline",
 		"status", "examples_per_second", "examples_per_second_low", "examples_per_second_high",
 		"speed_ratio", "speed_ratio_low", "speed_ratio_high", "verdict", "detectable", "peak_above_import_bytes", "trials", "failed", "reason",
 	})
@@ -27,7 +28,7 @@ func CSV(w io.Writer, run results.Run, a compare.Analysis) error {
 	}
 	for _, r := range newView(run, a).rows() {
 		out.Write([]string{
-			formula(r.Workload), r.Mode, r.Precision, r.Device, formula(r.Data), strconv.Itoa(r.Batch), strconv.Itoa(r.Accumulate), strconv.Itoa(r.Threads), strconv.Itoa(r.Checkpoint), formula(r.Backend), strconv.FormatBool(r.Baseline),
+			formula(r.Workload), r.Mode, r.Precision, r.Device, formula(r.Data), strconv.Itoa(r.Batch), strconv.Itoa(r.Accumulate), strconv.Itoa(r.Threads), strconv.Itoa(r.Checkpoint), formula(cmp.Or(r.Allocator, "default")), formula(r.Backend), strconv.FormatBool(r.Baseline),
 			r.Status, num(r.Rate), num(r.RateLo), num(r.RateHi), num(r.Ratio), num(r.RatioLo), num(r.RatioHi), r.Verdict, num(r.Detectable), num(r.Above),
 			strconv.Itoa(r.Trials), strconv.Itoa(r.Failed), formula(r.Reason),
 		})

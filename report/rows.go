@@ -22,6 +22,7 @@ type row struct {
 	Accumulate int      `json:"accumulate"`
 	Threads    int      `json:"threads"`
 	Checkpoint int      `json:"checkpoint"`
+	Allocator  string   `json:"allocator,omitempty"` // absent: the default one
 	Backend    string   `json:"backend"`
 	Baseline   bool     `json:"baseline"`
 	Status     string   `json:"status"`
@@ -58,7 +59,7 @@ func (v *view) row(c *cell) row {
 	k := c.Cell
 	r := row{
 		Workload: k.Workload, Mode: k.Mode, Precision: k.Precision, Device: k.Device, Data: k.Data,
-		Batch: k.Batch, Accumulate: k.Accumulate, Threads: k.Threads, Checkpoint: k.Checkpoint,
+		Batch: k.Batch, Accumulate: k.Accumulate, Threads: k.Threads, Checkpoint: k.Checkpoint, Allocator: k.Allocator,
 		Backend: k.Backend, Baseline: c.baseline, Status: compare.StatusMissing,
 		cell: c, badge: v.cellBadge(c),
 	}

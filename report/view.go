@@ -171,6 +171,13 @@ func (v *view) detail(c results.Cell) text {
 		parts = append(parts, textf("checkpointed in %d", "检查点 %d 段", c.Checkpoint))
 	}
 	parts = append(parts, counts(c.Threads, "thread", "线程"))
+	switch c.Allocator {
+	case "":
+	case "tuned":
+		parts = append(parts, text{"tuned allocator", "调优的内存分配器"})
+	default:
+		parts = append(parts, textf("allocator %s", "内存分配器 %s", line(c.Allocator)))
+	}
 	return joined(parts, " · ", " · ")
 }
 

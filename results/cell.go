@@ -13,7 +13,7 @@ import (
 //
 // Mode, precision, batch and backend always show; any other setting shows only
 // where it is not the plain one (device cpu, data resident, accumulate 1,
-// threads 1, checkpoint 0). The backend is the last part, and Validate refuses
+// threads 1, checkpoint 0, the default allocator). The backend is the last part, and Validate refuses
 // backends that end in -<digits>, because readers of Go's benchmark format cut
 // such an end off as GOMAXPROCS.
 func (c Cell) Name() string {
@@ -42,6 +42,9 @@ func (c Cell) settings() []string {
 	}
 	if c.Checkpoint != 0 {
 		s = append(s, "checkpoint="+strconv.Itoa(c.Checkpoint))
+	}
+	if c.Allocator != "" {
+		s = append(s, "allocator="+c.Allocator)
 	}
 	return s
 }
@@ -75,6 +78,9 @@ func (c Cell) Validate() error {
 		if s := suffixRE.FindString(p.value); s != "" {
 			return fmt.Errorf("cell %s: %s %q ends in %q, which readers of Go's benchmark format cut off as GOMAXPROCS; write it without the hyphen", c.Name(), p.field, p.value, s)
 		}
+	}
+	if c.Allocator != "" && !partRE.MatchString(c.Allocator) {
+		return fmt.Errorf("cell %s: allocator %q: expected nothing or a name such as tuned", c.Name(), c.Allocator)
 	}
 	if c.Batch < 1 {
 		return fmt.Errorf("cell %s: batch %d: expected at least 1", c.Name(), c.Batch)

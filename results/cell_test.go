@@ -23,6 +23,7 @@ func TestCellName(t *testing.T) {
 		{func(c *Cell) {
 			c.Device, c.Data, c.Accumulate, c.Threads, c.Checkpoint = "cuda", "host", 2, 8, 3
 		}, "MnistCnn/mode=train/precision=f32/device=cuda/data=host/batch=32/accumulate=2/threads=8/checkpoint=3/backend=gorgonia"},
+		{func(c *Cell) { c.Threads, c.Allocator = 2, "tuned" }, "MnistCnn/mode=train/precision=f32/batch=32/threads=2/allocator=tuned/backend=gorgonia"},
 	} {
 		c := plain()
 		test.change(&c)
@@ -42,6 +43,10 @@ func TestCellGroup(t *testing.T) {
 	if a.Group() == b.Group() {
 		t.Error("cells of different batch are of one group")
 	}
+	b.Batch, b.Allocator = a.Batch, "tuned"
+	if a.Group() == b.Group() {
+		t.Error("cells of different allocators are of one group")
+	}
 }
 
 func TestCellValidate(t *testing.T) {
@@ -60,6 +65,8 @@ func TestCellValidate(t *testing.T) {
 		{func(c *Cell) { c.Backend = "a=b" }, `backend "a=b"`},
 		{func(c *Cell) { c.Backend = "" }, `backend ""`},
 		{func(c *Cell) { c.Device = "" }, `device ""`},
+		{func(c *Cell) { c.Allocator = "tuned" }, ""},
+		{func(c *Cell) { c.Allocator = "a/b" }, `allocator "a/b"`},
 		{func(c *Cell) { c.Batch = 0 }, "batch 0"},
 	} {
 		c := plain()

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"encoding/csv"
 	"io"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 // counts says whether a timed trial is part of a complete round's newest attempt.
 func ExportCSV(w io.Writer, run Run) error {
 	header := []string{
-		"name", "workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "backend",
+		"name", "workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "allocator", "backend",
 		"kind", "round", "attempt", "order", "counts", "start", "end", "phase", "signal", "reason", "check", "steps",
 	}
 	for _, m := range Metrics {
@@ -38,7 +39,7 @@ func ExportCSV(w io.Writer, run Run) error {
 		}
 		row := []string{
 			c.Name(), c.Workload, c.Mode, c.Precision, c.Device, c.Data, strconv.Itoa(c.Batch), strconv.Itoa(c.Accumulate),
-			strconv.Itoa(c.Threads), strconv.Itoa(c.Checkpoint), c.Backend,
+			strconv.Itoa(c.Threads), strconv.Itoa(c.Checkpoint), cmp.Or(c.Allocator, "default"), c.Backend,
 			r.Kind, strconv.Itoa(r.Round), strconv.Itoa(r.Attempt), strconv.Itoa(r.Order),
 			strconv.FormatBool(r.Kind != KindTime || counts[trial{c, r.Round, r.Attempt}]),
 			r.Start, r.End, r.Phase, r.Signal, oneLine(r.Reason), check, strconv.Itoa(r.Steps()),

@@ -16,8 +16,6 @@ const (
 	// between steps: thresholds for trimming and for mmap of 1 GiB, a top pad of
 	// 64 MiB (mallopt(3)).
 	AllocatorTuned = "tuned"
-	// allocatorDefault is how people write the allocator that is empty in Settings.
-	allocatorDefault = "default"
 )
 
 // Modes, Precisions, Devices and Placements list the closed sets in the order

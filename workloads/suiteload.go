@@ -182,8 +182,10 @@ func texts[T ~string](v yamlValue, to *[]T) {
 	nonEmpty(v, len(*to))
 }
 
-// allocators reads names of allocators. That of the process itself is written
-// "default" and is empty in Settings.
+// allocatorDefault is how people write the allocator that is empty in Settings.
+const allocatorDefault = "default"
+
+// allocators reads names of allocators.
 func allocators(v yamlValue, to *[]string) {
 	if v.missing() {
 		return

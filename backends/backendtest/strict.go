@@ -82,6 +82,7 @@ func (s *suite) strictness(job backends.Job) {
 		{"purpose", value(`purpose "fun"`), func(j map[string]any) { j["for"] = "fun" }},
 		{"precision", value("precision f8"), func(j map[string]any) { object(j, "settings")["precision"] = "f8" }},
 		{"device", value("device abacus"), func(j map[string]any) { object(j, "settings")["device"] = "abacus" }},
+		{"allocator", value("allocator slab"), func(j map[string]any) { object(j, "settings")["allocator"] = "slab" }},
 		{"data", value("placement of data tape"), func(j map[string]any) { object(j, "settings")["data"] = "tape" }},
 	} {
 		s.try("protocol/unknown-"+tt.name, func() error {

@@ -59,7 +59,7 @@ JOB = {
         "loss": OP, "optimizer": OP, "segments": {"first": LOOSE, "last": LOOSE},
         "work": {"examples": LOOSE, "model_flops": LOOSE, "param_bytes": LOOSE, "activation_bytes": LOOSE},
     },
-    "settings": dict.fromkeys("mode precision device data batch accumulate threads checkpoint".split(), LOOSE),
+    "settings": dict.fromkeys("mode precision device data batch accumulate threads checkpoint allocator".split(), LOOSE),
     "weights": LOOSE, "batches": LOOSE, "for": LOOSE,
 }
 
@@ -149,6 +149,8 @@ class Linear:
             raise Unsupported("device %s" % settings["device"])
         if settings["data"] not in ("resident", "host"):
             raise Unsupported("data %s" % settings["data"])
+        if settings.get("allocator") not in (None, "", "tuned"):
+            raise Unsupported("allocator %s" % settings["allocator"])
         if not training and program["accumulate"] > 1:
             raise Failed("accumulation without gradients")
         if program["accumulate"] > 1 or settings["checkpoint"] or program.get("segments"):

@@ -213,7 +213,10 @@ func (c Config) noise(rng *rand.Rand) float64 {
 
 func hash(kind string, round int, c results.Cell) uint64 {
 	h := uint64(14695981039346656037) // FNV-1a
-	for _, b := range []byte(fmt.Sprintf("%s %d %+v", kind, round, c)) {
+	// Field by field: a setting that is added later changes no trial without it.
+	name := fmt.Sprintf("{Workload:%s Hash:%s Mode:%s Precision:%s Device:%s Data:%s Batch:%d Accumulate:%d Threads:%d Checkpoint:%d Backend:%s}%s",
+		c.Workload, c.Hash, c.Mode, c.Precision, c.Device, c.Data, c.Batch, c.Accumulate, c.Threads, c.Checkpoint, c.Backend, c.Allocator)
+	for _, b := range []byte(fmt.Sprintf("%s %d %s", kind, round, name)) {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
 	return h
