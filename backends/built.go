@@ -48,6 +48,14 @@ func (b Built) Against(job Job) error {
 			}
 		}
 	}
+	if b.TF32 != nil {
+		switch prec := job.Settings.Precision; {
+		case *b.TF32 && prec == workloads.F32:
+			return fmt.Errorf("worker multiplies through TF32, precision %s wants it off", prec)
+		case !*b.TF32 && prec == workloads.TF32:
+			return fmt.Errorf("worker does not multiply through TF32, precision %s wants it on", prec)
+		}
+	}
 	if p.Mode != workloads.Train {
 		return nil
 	}

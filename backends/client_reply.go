@@ -74,6 +74,7 @@ func (c *Client) checkRan(ran Ran, own time.Duration, phase string, blocks int) 
 	}{
 		{"cpu_ns", &ran.CPUNS}, {"sys_ns", ran.SysNS}, {"minor_faults", ran.MinorFaults},
 		{"voluntary_switches", ran.Voluntary}, {"involuntary_switches", ran.Involuntary}, {"gc_ns", ran.GCNS},
+		{"device_allocated", ran.DeviceAllocated}, {"device_reserved", ran.DeviceReserved},
 	} {
 		if counter.value != nil && *counter.value < 0 {
 			return c.broken("ran: %s is %d, want at least 0", counter.name, *counter.value)
@@ -81,6 +82,9 @@ func (c *Client) checkRan(ran Ran, own time.Duration, phase string, blocks int) 
 	}
 	if ran.SysNS != nil && *ran.SysNS > ran.CPUNS {
 		return c.broken("ran: sys_ns %d is above cpu_ns %d, which includes it", *ran.SysNS, ran.CPUNS)
+	}
+	if !slices.Contains([]string{"", "cold", "warm"}, ran.CompileCache) {
+		return c.broken("ran: compile_cache is %.40q, want cold or warm", ran.CompileCache)
 	}
 	if ran.WallNS > int64(own) {
 		return c.broken("ran: worker's clock says wall_ns %v, but only %v passed on the harness's clock",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/workloads"
 )
 
 // canned is a client whose worker has said everything already.
@@ -59,6 +60,8 @@ func TestRepliesThatBreakTheProtocol(t *testing.T) {
 		{"no wall", run, strings.Replace(ran, `"wall_ns":2`, `"wall_ns":0`, 1) + "\n", "wall_ns is 0"},
 		{"negative cpu", run, strings.Replace(ran, `"cpu_ns":2`, `"cpu_ns":-2`, 1) + "\n", "cpu_ns is -2"},
 		{"system above cpu", run, strings.Replace(ran, `"cpu_ns":2`, `"cpu_ns":2,"sys_ns":3`, 1) + "\n", "sys_ns 3"},
+		{"compile cache", run, strings.Replace(ran, `"cpu_ns":2`, `"cpu_ns":2,"compile_cache":"tepid"`, 1) + "\n", "tepid"},
+		{"negative peak", run, strings.Replace(ran, `"cpu_ns":2`, `"cpu_ns":2,"device_reserved":-1`, 1) + "\n", "device_reserved is -1"},
 		{"string", run, strings.Replace(ran, `"wall_ns":2`, `"wall_ns":"2"`, 1) + "\n", "wall_ns"},
 		{"torn", run, ran, "ended within"},
 		{"error class", run, `{"t":"error","class":"bored","message":"no"}` + "\n", "bored"},
@@ -249,6 +252,8 @@ func TestBuiltAgainst(t *testing.T) {
 		{"second LSTM bias", func(b *backends.Built) { b.Params += 384 }, "386 trainable"},
 		{"bf16", func(b *backends.Built) { b.DTypes["activations"] = "bf16" }, "activations"},
 		{"no dtype", func(b *backends.Built) { b.DTypes = nil }, "params"},
+		{"TF32 off", func(b *backends.Built) { b.TF32 = new(false) }, ""},
+		{"TF32 on", func(b *backends.Built) { b.TF32 = new(true) }, "multiplies through TF32"},
 		{"segments", func(b *backends.Built) { b.Segments = 1 }, "recomputes 1"},
 		{"accumulated", func(b *backends.Built) { b.Accumulated = 2 }, "accumulates 2"},
 	} {
@@ -258,6 +263,11 @@ func TestBuiltAgainst(t *testing.T) {
 		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.says)
 		}
+	}
+	job, b := toyJob(), good()
+	job.Settings.Precision, b.TF32 = workloads.TF32, new(false)
+	if err := b.Against(job); err == nil || !strings.Contains(err.Error(), "does not multiply through TF32") {
+		t.Errorf("TF32 asked for and off: %v", err)
 	}
 }
 
@@ -280,6 +290,8 @@ func FuzzClient(f *testing.F) {
 				return err
 			},
 			func(c *backends.Client) error { _, err := c.Reset(); return err },
+			func(c *backends.Client) error { _, err := c.Fork(); return err },
+			(*backends.Client).Last,
 			(*backends.Client).Bye,
 		} {
 			err := call(backends.NewClient(bytes.NewReader(reply), io.Discard))

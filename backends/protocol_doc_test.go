@@ -57,6 +57,7 @@ var wireTypes = map[string]map[string]func() any{
 		"run":   func() any { return new(RunRequest) },
 		"reset": func() any { return new(struct{ T string }) },
 		"bye":   func() any { return new(struct{ T string }) },
+		"fork":  func() any { return new(Fork) },
 	},
 	"reply": {
 		"hello":   func() any { return new(HelloReply) },
@@ -65,6 +66,7 @@ var wireTypes = map[string]map[string]func() any{
 		"ran":     func() any { return new(Ran) },
 		"reset":   func() any { return new(ResetReply) },
 		"bye":     func() any { return new(struct{ T string }) },
+		"forked":  func() any { return new(Forked) },
 		"error":   func() any { return new(WorkerError) },
 	},
 }
@@ -106,6 +108,25 @@ func TestDocumentedMessages(t *testing.T) {
 				t.Errorf("there is no example of %s %q", kind, name)
 			}
 		}
+	}
+}
+
+// The words of the page by which the end of a forked worker is known.
+func TestDocumentedForkedEnds(t *testing.T) {
+	text := protocolText(t)
+	seen := 0
+	for _, line := range examples(t, text, "reply") {
+		var e WorkerError
+		if json.Unmarshal([]byte(line), &e) != nil || e.T != "error" || e.At != "fork" {
+			continue
+		}
+		seen++
+		if status, signal, ok := e.ForkedEnd(); !ok || status != -1 || signal != "SIGSEGV" {
+			t.Errorf("%s: status %d, signal %q, %v", line, status, signal, ok)
+		}
+	}
+	if other := ForkedEndOf(1, "").Message; seen != 1 || !strings.Contains(text, "`"+other+"`") {
+		t.Errorf("%d examples of a signal, and want %q beside it", seen, other)
 	}
 }
 
