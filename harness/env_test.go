@@ -1,9 +1,11 @@
 package harness
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/workloads"
 )
 
@@ -26,5 +28,18 @@ func TestWorkerEnv(t *testing.T) {
 	}
 	if _, ok := env["X"]; ok {
 		t.Error("a variable of one worker is shown")
+	}
+}
+
+func TestBackendEnv(t *testing.T) {
+	cell := func(backend string, threads int, env ...string) Cell {
+		return Cell{
+			Name: results.Cell{Backend: backend}, Settings: workloads.Settings{Threads: threads}, Entry: backends.Entry{Env: env},
+		}
+	}
+	got := BackendEnv([]Cell{cell("a", 1, "X=1", "ALL=1"), cell("a", 2, "X=1", "ALL=1"), cell("b", 1, "ALL=1"), cell("b", 2, "ALL=1")})
+	want := map[string]map[string]string{"a": {"X": "1"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

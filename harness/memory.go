@@ -18,7 +18,16 @@ func (t *trial) memory() error {
 	// The border first: what the import held for a moment is no part of the work.
 	t.border("build", 0)
 	timeline := memprof.NewTimeline(t.worker.Processes, 0)
-	defer func() { t.rec.Memory = memoryOf(timeline, imported) }()
+	var allocated, reserved *int64
+	defer func() {
+		t.rec.Memory = memoryOf(timeline, imported)
+		t.rec.Memory.DeviceAllocated, t.rec.Memory.DeviceReserved = allocated, reserved
+	}()
+	run := func(phase string, blocks, perBlock int) error {
+		ran, err := t.ask(phase, blocks, perBlock)
+		allocated, reserved = larger(allocated, ran.DeviceAllocated), larger(reserved, ran.DeviceReserved)
+		return err
+	}
 	// A phase may be shorter than the sampler's period, and the border after it
 	// resets the peak that the kernel kept.
 	border := func(next string, steps int) {
@@ -29,15 +38,23 @@ func (t *trial) memory() error {
 		return err
 	}
 	border("first", 0)
-	if _, err := t.client.Run("first", 1, 1); err != nil {
+	if err := run("first", 1, 1); err != nil {
 		return err
 	}
 	border("measure", 1)
-	if _, err := t.client.Run(backends.PhaseMeasure, s.Blocks, s.PerBlock); err != nil {
+	if err := run(backends.PhaseMeasure, s.Blocks, s.PerBlock); err != nil {
 		return err
 	}
 	border("", s.Measured())
 	return t.client.Bye()
+}
+
+// larger is the larger of two peaks, either of which may be unknown.
+func larger(a, b *int64) *int64 {
+	if a == nil || b != nil && *b > *a {
+		return b
+	}
+	return a
 }
 
 // memoryOf ends the sampling and sums up. A figure that could not be read is

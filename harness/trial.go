@@ -54,6 +54,10 @@ type trial struct {
 // run starts the worker, leads it through the phases and classes the end.
 func (t *trial) run(ctx context.Context, c Config) {
 	t.phase, t.since = "import", time.Now()
+	if why := untunable(t.cell); why != "" {
+		t.end(results.EndUnsupported, why)
+		return
+	}
 	w, err := child.Start(ctx, child.Spec{
 		Argv:        t.cell.Entry.Argv,
 		Env:         environment(t.cell, c.Env),
@@ -128,7 +132,7 @@ func (t *trial) time() error {
 		return err
 	}
 	t.border("first", 0)
-	if _, err := t.client.Run("first", 1, 1); err != nil {
+	if _, err := t.ask("first", 1, 1); err != nil {
 		return err
 	}
 	t.border("check", 1)
@@ -146,7 +150,7 @@ func (t *trial) time() error {
 		return err
 	}
 	t.border("measure", t.rec.Steady.Steps)
-	ran, err := t.client.Run(backends.PhaseMeasure, s.Blocks, s.PerBlock)
+	ran, err := t.ask(backends.PhaseMeasure, s.Blocks, s.PerBlock)
 	if err != nil {
 		return err
 	}
@@ -171,10 +175,21 @@ func (t *trial) build(purpose backends.Purpose) error {
 		return err
 	}
 	t.rec.Worker.DTypes, t.rec.Worker.Params, t.rec.Worker.Segments = reply.DTypes, reply.Params, reply.Segments
+	t.rec.Worker.TF32 = reply.TF32
 	if err := reply.Against(job); err != nil {
 		return wrongError{results.Check{Status: workloads.StatusWrong, Worst: "build", Reason: err.Error()}}
 	}
 	return nil
+}
+
+// ask runs steps and keeps what the reply says of the worker: the state of the
+// compile cache is that of the first steps, which compiled or did not have to.
+func (t *trial) ask(phase string, blocks, perBlock int) (backends.Ran, error) {
+	ran, err := t.client.Run(phase, blocks, perBlock)
+	if err == nil && t.rec.Worker.CompileCache == "" {
+		t.rec.Worker.CompileCache = ran.CompileCache
+	}
+	return ran, err
 }
 
 // warmUp runs windows of blocks until the rule says steady or the cap on steps
@@ -184,7 +199,7 @@ func (t *trial) warmUp() error {
 	t.rec.Steady = &results.Steady{}
 	var blocks []int64
 	for most := max(1, s.WarmupMax/s.PerBlock); len(blocks) < most; {
-		ran, err := t.client.Run("warm-up", min(steadyWindow, most-len(blocks)), s.PerBlock)
+		ran, err := t.ask("warm-up", min(steadyWindow, most-len(blocks)), s.PerBlock)
 		if err != nil {
 			return err
 		}
@@ -291,6 +306,24 @@ func WorkerEnv(cells []Cell) map[string]string {
 	return common
 }
 
+// BackendEnv is what the workers of each backend get besides WorkerEnv, by
+// backend; a backend that gets nothing more is left out.
+func BackendEnv(cells []Cell) map[string]map[string]string {
+	common, of := WorkerEnv(cells), map[string][]Cell{}
+	for _, c := range cells {
+		of[c.Name.Backend] = append(of[c.Name.Backend], c)
+	}
+	out := map[string]map[string]string{}
+	for backend, its := range of {
+		env := WorkerEnv(its)
+		maps.DeleteFunc(env, func(k, v string) bool { return common[k] == v })
+		if len(env) > 0 {
+			out[backend] = env
+		}
+	}
+	return out
+}
+
 // environment is what a worker sees: a small fixed base and the thread counts
 // of every runtime that reads one, so that all are granted the same.
 func environment(c Cell, extra []string) []string {
@@ -299,6 +332,7 @@ func environment(c Cell, extra []string) []string {
 	for _, name := range []string{"GOMAXPROCS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"} {
 		env = append(env, name+"="+n)
 	}
+	env = append(env, allocatorEnv(c)...)
 	env = append(env, extra...)
 	return append(env, c.Entry.Env...)
 }

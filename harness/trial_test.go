@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,5 +63,49 @@ func TestInterruptBeforeTheStart(t *testing.T) {
 	r := c.trial(ctx, Cell{Entry: backends.Entry{Argv: []string{"true"}}}, results.KindCheck, place{attempt: 1})
 	if r.End != results.EndInterrupted || r.Phase != "import" {
 		t.Errorf("ended %s in %q (%s), want interrupted in import", r.End, r.Phase, r.Reason)
+	}
+}
+
+// What a worker says in its replies is in the record, and the compile cache
+// is as the first steps found it.
+func TestRepliesAreRecorded(t *testing.T) {
+	replies := `{"t":"built","ns":1,"params":0,"dtypes":{"params":"f32","activations":"f32"},"segments":0,"accumulated":1,"tf32":false}
+{"t":"ran","phase":"first","block_ns":[1],"wall_ns":1,"cpu_ns":1,"loss":1}
+{"t":"ran","phase":"first","block_ns":[1],"wall_ns":1,"cpu_ns":1,"loss":1,"compile_cache":"cold"}
+{"t":"ran","phase":"first","block_ns":[1],"wall_ns":1,"cpu_ns":1,"loss":1,"compile_cache":"warm"}
+`
+	r, w := io.Pipe()
+	go func() { // one reply at a time: more would break the protocol
+		for line := range strings.Lines(replies) {
+			io.WriteString(w, line)
+		}
+	}()
+	tr := &trial{client: backends.NewClient(r, io.Discard)}
+	tr.cell.Settings.Precision = "f32"
+	tr.cell.Program.Accumulate = 1
+	if err := tr.build(backends.ForTime); err != nil {
+		t.Fatal(err)
+	}
+	if tf32 := tr.rec.Worker.TF32; tf32 == nil || *tf32 {
+		t.Errorf("tf32 %v, the worker said false", tf32)
+	}
+	for _, want := range []string{"", "cold", "cold"} {
+		if _, err := tr.ask("first", 1, 1); err != nil {
+			t.Fatal(err)
+		}
+		if got := tr.rec.Worker.CompileCache; got != want {
+			t.Errorf("compile cache %q, want %q", got, want)
+		}
+	}
+}
+
+func TestLarger(t *testing.T) {
+	small, large := new(int64(1)), new(int64(2))
+	for _, test := range []struct{ a, b, want *int64 }{
+		{nil, nil, nil}, {small, nil, small}, {nil, small, small}, {small, large, large}, {large, small, large},
+	} {
+		if got := larger(test.a, test.b); got != test.want {
+			t.Errorf("larger(%v, %v) = %v", test.a, test.b, got)
+		}
 	}
 }
