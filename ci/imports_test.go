@@ -47,6 +47,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":           {"cmd/dlbench"},
 	"github.com/shirou/gopsutil":       {"harness/host", "memprof"},
 	"github.com/goccy/go-yaml":         {"workloads"},
+	"github.com/ebitengine/purego":     {"memprof/nvml"},
 	"github.com/jedib0t/go-pretty":     {"report"},
 }
 
