@@ -1,0 +1,1 @@
+"""One protocol, one timing loop, one file per framework."""
