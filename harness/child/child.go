@@ -47,6 +47,10 @@ type Spec struct {
 	CPUs []int
 	// StderrCap is how many of the last bytes on stderr are kept; 0: 64 KiB.
 	StderrCap int
+	// Forks says that the worker forks a process for each trial (forks.go): the
+	// limits are then of one such process with what is below it, and of the
+	// worker itself while it has none.
+	Forks bool
 	// Supervisor starts Supervise; nil: this executable with the one argument
 	// SuperviseCommand.
 	Supervisor []string
@@ -85,6 +89,8 @@ type Child struct {
 	stdout     *os.File
 	control    *os.File // write end: closing it kills the tree
 	stderr     *ring
+	cuts       cuts
+	oomKills   int // by the kernel, when the trial at hand began
 	killed     atomic.Bool
 	killOnce   sync.Once
 	done       chan struct{} // closed when exit is final
@@ -131,6 +137,7 @@ func Start(ctx context.Context, s Spec) (*Child, error) {
 		}
 		c.supervisor.Wait()
 		pipes.status.Close()
+		c.cuts.close()
 		pipes.stderr.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		<-stderrDone
 		pipes.stderr.Close()
@@ -192,14 +199,19 @@ func launch(s Spec, order order) (*Child, parentEnds, error) {
 		closeAll()
 		return nil, parentEnds{}, fmt.Errorf("start supervisor: %w", err)
 	}
-	for _, f := range []*os.File{stdin[0], stdout[1], stderr[1], control[0], status[1]} {
+	for _, f := range []*os.File{stdin[0], stdout[1], control[0], status[1]} {
 		f.Close()
 	}
 	c := &Child{
 		supervisor: cmd, mark: order.Mark, stdin: stdin[1], stdout: stdout[0], control: control[1],
-		stderr: newRing(s.StderrCap), done: make(chan struct{}),
+		stderr: newRing(s.StderrCap), done: make(chan struct{}), oomKills: kernelOOMKills(),
 	}
 	c.Stdin, c.Stdout = stdin[1], stdoutReader{c}
+	if s.Forks {
+		c.cuts.begin(order.Mark, stderr[1])
+	} else {
+		stderr[1].Close()
+	}
 	// The order may be larger than the pipe's buffer; a supervisor that died
 	// makes the write fail and the first report an end of file.
 	json.NewEncoder(c.control).Encode(order)
@@ -239,8 +251,9 @@ func (c *Child) Processes() []int {
 // Done is closed when the worker has ended and its tree is gone.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Stderr returns the tail of what the worker wrote to stderr so far.
-func (c *Child) Stderr() string { return c.stderr.String() }
+// Stderr returns the tail of what the worker wrote to stderr so far, since the
+// last Cut.
+func (c *Child) Stderr() string { return c.cuts.last(c.stderr.String()) }
 
 // Kill ends the worker and everything it started with SIGKILL and unblocks
 // reads of Stdout. It returns at once; Wait returns when they are gone.
@@ -277,18 +290,16 @@ func (c *Child) finish(reports *json.Decoder, pipes parentEnds, stderrDone chan 
 			Peak: last.Peak, CPU: time.Duration(last.CPUNS)}
 	}
 	c.supervisor.Wait()
+	c.cuts.close()
 	// All writers are gone, unless a process could not be killed.
 	pipes.stderr.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 	<-stderrDone
 	pipes.stderr.Close()
 	c.exit.Killed = c.killed.Load()
-	c.exit.Stderr, c.exit.StderrTotal = c.stderr.String(), c.stderr.total()
+	c.exit.Stderr, c.exit.StderrTotal = c.Stderr(), c.stderr.total()
 	// Kill may come in while the worker is on its way out by itself.
-	ours := c.exit.Killed && c.exit.Signal == "SIGKILL"
-	if !c.exit.OOM && !ours && !c.exit.OK() {
-		if line := memoryComplaint(c.exit.Stderr); line != "" {
-			c.exit.OOM, c.exit.Reason = true, line
-		}
+	if ours := c.exit.Killed && c.exit.Signal == "SIGKILL"; !ours {
+		c.exit.findComplaint()
 	}
 	c.closeOwn()
 }
@@ -353,7 +364,7 @@ func newOrder(s Spec) (order, error) {
 	mark := fmt.Sprintf("%d-%d-%d", os.Getpid(), time.Now().UnixNano(), serial.Add(1))
 	return order{
 		Path: path, Argv: s.Argv, Env: append(s.Env[:len(s.Env):len(s.Env)], marker+"="+mark), Dir: s.Dir,
-		MemoryLimit: s.MemoryLimit, CPUs: s.CPUs, Mark: mark,
+		MemoryLimit: s.MemoryLimit, CPUs: s.CPUs, Mark: mark, Forks: s.Forks,
 	}, nil
 }
 

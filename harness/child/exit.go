@@ -41,6 +41,16 @@ func (e Exit) String() string {
 	return "exit code " + strconv.Itoa(e.Code)
 }
 
+// findComplaint classes an end as one for lack of memory where stderr says so.
+func (e *Exit) findComplaint() {
+	if e.OOM || e.OK() {
+		return
+	}
+	if line := memoryComplaint(e.Stderr); line != "" {
+		e.OOM, e.Reason = true, line
+	}
+}
+
 // complaints are what runtimes write before they give up for lack of memory.
 var complaints = [][]byte{
 	[]byte("fatal error: runtime: out of memory"),

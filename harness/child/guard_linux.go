@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -70,13 +71,7 @@ func (v *supervisor) guard() {
 			tree, _ = memprof.Descendants(os.Getpid())
 			walked = now
 		}
-		held, _ := memprof.TreeRSS(tree)
-		if held > limit && len(tree) > 1 {
-			// Forked processes share pages, which RSS counts once for each.
-			if pss, err := memprof.TreePSS(tree); err == nil {
-				held = pss
-			}
-		}
+		held := v.held(tree)
 		v.saw(held)
 		if held > limit {
 			v.stop(tree)
@@ -84,6 +79,23 @@ func (v *supervisor) guard() {
 		}
 		time.Sleep(pace.next(held))
 	}
+}
+
+// held is the resident size that the limit bounds.
+func (v *supervisor) held(tree []int) int64 {
+	counted := tree
+	if others := slices.DeleteFunc(slices.Clone(tree), func(pid int) bool { return pid == v.pid }); v.order.Forks && len(others) > 0 {
+		counted = others // a forked process counts what it shares with the worker: alone it would hold that too
+	}
+	held, _ := memprof.TreeRSS(counted)
+	if held > v.order.MemoryLimit && len(counted) > 1 {
+		// Processes share pages, which RSS counts once for each. What the whole tree
+		// holds bounds what a part of it does.
+		if pss, err := memprof.TreePSS(tree); err == nil {
+			held = min(held, pss)
+		}
+	}
+	return held
 }
 
 func (v *supervisor) saw(held int64) {

@@ -55,6 +55,8 @@ func init() {
 		"env":      func([]string) { fmt.Println(strings.Join(os.Environ(), "\n")) },
 		"status":   func([]string) { b, _ := os.ReadFile("/proc/self/status"); os.Stdout.Write(b) },
 		"oomscore": func([]string) { b, _ := os.ReadFile("/proc/self/oom_score_adj"); os.Stdout.Write(b) },
+		"burn":     func(a []string) { burn(time.Duration(number(a[0])) * time.Millisecond) },
+		"forker":   forker,
 		"harness":  harness,
 		"regicide": func([]string) { spawn("sleep"); syscall.Kill(os.Getppid(), syscall.SIGKILL); time.Sleep(time.Minute) },
 	}
@@ -115,6 +117,35 @@ func family(args []string) {
 		return
 	}
 	spawn("sleep")
+}
+
+// forker is a worker that forks: it touches args[0] MiB, then plays the role of
+// each line of its input in a process of its own, waits for it, and prints its
+// process id when it starts and how it ended.
+func forker(args []string) {
+	// Not in the heap, which the race detector shadows.
+	held, err := syscall.Mmap(-1, 0, number(args[0])<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(held); i += 4096 {
+		held[i] = 1
+	}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		cmd := exec.Command(self(), append([]string{"role"}, strings.Fields(in.Text())...)...)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			panic(err)
+		}
+		fmt.Println(cmd.Process.Pid)
+		fmt.Println(cmd.Wait())
+	}
+}
+
+// burn uses a CPU for so long.
+func burn(d time.Duration) {
+	for began := time.Now(); time.Since(began) < d; {
+	}
 }
 
 // eat touches args[0] MiB as fast as it can, on args[1] threads, in huge pages

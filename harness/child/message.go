@@ -9,6 +9,7 @@ type order struct {
 	MemoryLimit int64
 	CPUs        []int
 	Mark        string // value of the marker in Env
+	Forks       bool   // the limits are of the worker's children
 }
 
 // report is a message from the supervisor to the harness: first how the start

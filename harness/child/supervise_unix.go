@@ -128,7 +128,7 @@ func (v *supervisor) reap() report {
 	defer v.mu.Unlock()
 	end.Peak, end.Reason = v.peak, v.oom
 	if end.Reason == "" && end.Signal == "SIGKILL" && kernelOOMKills() > oomKills {
-		end.Reason = "the kernel's out-of-memory killer ended a process"
+		end.Reason = oomKilled
 	}
 	end.OOM = end.Reason != ""
 	var ru syscall.Rusage

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Supervise says that there is no supervision here: Windows has neither process
@@ -16,3 +17,9 @@ func Supervise(args []string) int {
 func ownGroup() *syscall.SysProcAttr { return nil }
 
 func (c *Child) sweep() []int { return nil }
+
+func (c *Child) EndOrphans() []int { return nil }
+
+func (c *Child) CPU() time.Duration { return 0 }
+
+func kernelOOMKills() int { return 0 }
