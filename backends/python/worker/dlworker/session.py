@@ -24,6 +24,10 @@ def _integer(request, key, low, high):
     return value
 
 
+class TooLong(Failed):
+    """A request of more than MAX_LINE bytes: its rest is still in the pipe."""
+
+
 class Session:
     """One method per request. The framework is imported by load."""
 
@@ -199,7 +203,7 @@ def _read(stdin):
     if not line:
         return None
     if len(line.rstrip(b"\n")) > MAX_LINE:
-        raise Failed("a request of more than %d bytes" % MAX_LINE)
+        raise TooLong("a request of more than %d bytes" % MAX_LINE)
     try:
         return json.loads(line.decode("utf-8"), parse_constant=_reject)
     except (ValueError, RecursionError) as e:
@@ -231,13 +235,15 @@ def _serve(session, stdin, replies, forkable):
             forkable = ""
         except Unsupported as e:
             replies.error("unsupported", at, e)
+        except Failed as e:
+            replies.error("failed", at, e)
+            if isinstance(e, TooLong):
+                return 1
         except Exception as e:  # section 12: nothing of it may end the process
             traceback.print_exc()
             sys.stderr.flush()
             out_of_memory = isinstance(e, MemoryError) or (session.framework is not None and session.framework.out_of_memory(e))
             replies.error("oom" if out_of_memory else "failed", at, e)
-            if isinstance(e, Failed) and at == "request" and "more than" in str(e):
-                return 1  # the rest of that line is still in the pipe
 
 
 def _fork(replies):
