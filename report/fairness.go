@@ -17,12 +17,6 @@ type fairnessSection struct {
 	Panels   []usagePanel
 }
 
-type ledgerRow struct {
-	Label  text
-	Values []text
-	Differ bool
-}
-
 type usagePanel struct {
 	Title, Detail text
 	Rows          []usageRow
@@ -52,55 +46,8 @@ func (v *view) fairness() fairnessSection {
 				"各后端在什么条件下运行：行首的竖线表示存在差别。其后各表是进程在测量阶段的实际用量，取各次计时试验的中位数。",
 			},
 		},
-		Backends: v.backends,
+		Backends: v.backends, Ledger: v.ledger(),
 	}
-	workers := v.workers()
-	row := func(label text, word func([]string) text, f func([]results.Worker) []string) {
-		r := ledgerRow{Label: label}
-		var spoken []string
-		for _, b := range v.backends {
-			values := f(workers[b.Name])
-			slices.Sort(values)
-			values = slices.Compact(values)
-			if len(values) == 0 { // a backend that never spoke differs in nothing
-				r.Values = append(r.Values, same(none))
-				continue
-			}
-			r.Values = append(r.Values, word(values))
-			spoken = append(spoken, strings.Join(values, "\x00"))
-		}
-		slices.Sort(spoken)
-		r.Differ = len(slices.Compact(spoken)) > 1
-		s.Ledger = append(s.Ledger, r)
-	}
-	each := func(f func(results.Worker) string) func([]results.Worker) []string {
-		return func(ws []results.Worker) []string {
-			var out []string
-			for _, w := range ws {
-				if x := f(w); x != "" {
-					out = append(out, x)
-				}
-			}
-			return out
-		}
-	}
-	row(text{"kind", "类型"}, known, each(func(w results.Worker) string { return w.Kind }))
-	row(text{"versions", "版本"}, plainly, each(func(w results.Worker) string { return pairs(w.Versions) }))
-	row(text{"dialect", "算法变体"}, plainly, each(func(w results.Worker) string { return pairs(w.Dialect) }))
-	row(text{"data types", "数据类型"}, parts, each(func(w results.Worker) string { return pairs(w.DTypes) }))
-	row(text{"effective threads, as reported", "实际线程数（自报）"}, plainly, each(func(w results.Worker) string {
-		if w.Threads == 0 {
-			return ""
-		}
-		return strconv.Itoa(w.Threads)
-	}))
-	row(text{"denormals flushed to zero", "非规格化数按零处理"}, answers, each(func(w results.Worker) string {
-		if w.FlushDenormals {
-			return "yes"
-		}
-		return "no"
-	}))
-	row(text{"segments recomputed", "重新计算的段数"}, plainly, each(func(w results.Worker) string { return strconv.Itoa(w.Segments) }))
 	for _, g := range v.groups {
 		p := usagePanel{Title: g.Title, Detail: g.Detail}
 		for _, c := range g.cells {
@@ -117,7 +64,7 @@ func plainly(values []string) text { return same(line(strings.Join(values, ", ")
 // answers words yes and no.
 func answers(values []string) text {
 	t := plainly(values)
-	return text{t.EN, strings.NewReplacer("yes", "是", "no", "否", ", ", "，").Replace(t.ZH)}
+	return text{t.EN, strings.NewReplacer("not said", "未说明", "yes", "是", "no", "否", ", ", "，").Replace(t.ZH)}
 }
 
 // parts names the parts of a model whose data types a worker reports.
@@ -166,12 +113,7 @@ func (c *cell) usage() usageRow {
 		}
 		return show(x)
 	}
-	ratio, ok := medianOf(rs, func(r *results.Record) (float64, bool) {
-		if r.Usage == nil || r.Usage.WallNS <= 0 {
-			return 0, false
-		}
-		return float64(r.Usage.CPUNS) / float64(r.Usage.WallNS), true
-	})
+	ratio, ok := c.cpus()
 	if !ok {
 		row.Why = c.why()
 		if len(rs) > 0 {
@@ -180,7 +122,7 @@ func (c *cell) usage() usageRow {
 		return row
 	}
 	row.CPUWall = sig(ratio)
-	row.Over = c.Cell.Threads > 0 && ratio > 1.05*float64(c.Cell.Threads)
+	row.Over = c.overGrant(ratio)
 	row.CPU = perStep(duration, func(u *results.Usage) *int64 { return &u.CPUNS })
 	row.Sys = perStep(duration, func(u *results.Usage) *int64 { return u.SysNS })
 	row.Faults = perStep(count, func(u *results.Usage) *int64 { return u.MinorFaults })
@@ -192,4 +134,21 @@ func (c *cell) usage() usageRow {
 		return duration(x)
 	}, func(u *results.Usage) *int64 { return u.GCNS })
 	return row
+}
+
+// cpus is how many CPUs the cell's processes kept busy while they measured: the
+// median over trials.
+func (c *cell) cpus() (float64, bool) {
+	return medianOf(c.timed(), func(r *results.Record) (float64, bool) {
+		if r.Usage == nil || r.Usage.WallNS <= 0 {
+			return 0, false
+		}
+		return float64(r.Usage.CPUNS) / float64(r.Usage.WallNS), true
+	})
+}
+
+// overGrant reports whether that many CPUs are more than the cell was granted,
+// by more than 5 %.
+func (c *cell) overGrant(cpus float64) bool {
+	return c.Cell.Threads > 0 && cpus > 1.05*float64(c.Cell.Threads)
 }
