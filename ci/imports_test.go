@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"backends/backendtest": {"workloads", "backends"},
 	"harness":              {"backends", "memprof", "results", "workloads"},
 	"harness/child":        {"memprof"},
+	"harness/gpu":          {"memprof", "results"},
 	"harness/host":         {"results", "memprof"},
 	"report":               {"results", "results/compare"},
 }

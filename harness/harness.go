@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/harness/gpu"
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/workloads"
 )
@@ -35,10 +36,11 @@ type Config struct {
 	Seed   uint64
 	Limits results.Limits
 	Rounds Rounds
-	CPUs   []int            // the mask that every worker inherits
-	Env    []string         // extra environment of every worker, after the clean base
-	Dir    string           // working directory of the workers, an empty folder
-	Done   []results.Record // of an interrupted run that is resumed
+	CPUs   []int                       // the mask that every worker inherits
+	Env    []string                    // extra environment of every worker, after the clean base
+	Dir    string                      // working directory of the workers, an empty folder
+	Done   []results.Record            // of an interrupted run that is resumed
+	GPU    func() (*gpu.Device, error) // asked at the first trial on one; nil: gpu.Find
 	Next   Next
 	Sink   func(results.Record) error
 	Watch  func(Event) // may be nil

@@ -18,10 +18,12 @@ func (t *trial) memory() error {
 	// The border first: what the import held for a moment is no part of the work.
 	t.border("build", 0)
 	timeline := memprof.NewTimeline(t.worker.Processes, 0)
+	t.device.sampleMemory()
 	var allocated, reserved *int64
 	defer func() {
 		t.rec.Memory = memoryOf(timeline, imported)
 		t.rec.Memory.DeviceAllocated, t.rec.Memory.DeviceReserved = allocated, reserved
+		t.device.keep(t.rec.Memory)
 	}()
 	run := func(phase string, blocks, perBlock int) error {
 		ran, err := t.ask(phase, blocks, perBlock)
@@ -32,6 +34,7 @@ func (t *trial) memory() error {
 	// resets the peak that the kernel kept.
 	border := func(next string, steps int) {
 		timeline.Sample()
+		t.device.sample()
 		t.border(next, steps)
 	}
 	if err := t.build(backends.ForMemory); err != nil {

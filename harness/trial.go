@@ -35,8 +35,13 @@ func (c Config) trial(ctx context.Context, cell Cell, kind string, at place) res
 	defer cancel()
 	t.run(limited, c)
 	t.rec.WallNS = time.Since(began).Nanoseconds()
-	if d := disturbed.Stop(); kind == results.KindTime {
+	d, on := disturbed.Stop(), t.device.end()
+	switch {
+	case kind == results.KindTime:
+		d.GPU = on
 		t.rec.Disturb = &d
+	case on != nil:
+		t.rec.Disturb = &results.Disturbance{GPU: on}
 	}
 	return t.rec
 }
@@ -47,20 +52,25 @@ type trial struct {
 	rec    results.Record
 	worker *child.Child
 	client *backends.Client
+	device *device
 	phase  string
 	since  time.Time
 }
 
 // run starts the worker, leads it through the phases and classes the end.
 func (t *trial) run(ctx context.Context, c Config) {
-	t.phase, t.since = "import", time.Now()
-	if why := untunable(t.cell); why != "" {
+	t.phase = "import"
+	device, why := c.device(t.cell)
+	if why = cmp.Or(why, untunable(t.cell)); why != "" {
 		t.end(results.EndUnsupported, why)
 		return
 	}
+	t.device = device
+	t.device.begin(t.rec.Kind)
+	t.since = time.Now()
 	w, err := child.Start(ctx, child.Spec{
 		Argv:        t.cell.Entry.Argv,
-		Env:         environment(t.cell, c.Env),
+		Env:         append(environment(t.cell, c.Env), t.device.env()...),
 		Dir:         c.Dir,
 		MemoryLimit: c.Limits.MemoryBytes,
 		CPUs:        c.CPUs,
@@ -227,6 +237,7 @@ func (t *trial) border(next string, steps int) {
 		p.HWM = &peak
 	}
 	t.rec.Phases = append(t.rec.Phases, p)
+	t.device.enter(t.rec.Kind, next)
 	t.phase, t.since = cmp.Or(next, t.phase), time.Now()
 }
 
@@ -333,6 +344,7 @@ func environment(c Cell, extra []string) []string {
 		env = append(env, name+"="+n)
 	}
 	env = append(env, allocatorEnv(c)...)
+	env = append(env, visibleEnv(c)...)
 	env = append(env, extra...)
 	return append(env, c.Entry.Env...)
 }

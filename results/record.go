@@ -183,4 +183,5 @@ type Disturbance struct {
 	ThrottledNS *int64 `json:"throttled_ns,omitempty"`  // whole trial: cgroup CPU quota
 	OthersCPUNS *int64 `json:"others_cpu_ns,omitempty"` // whole trial: CPU time of other processes
 	CanaryNS    int64  `json:"canary_ns,omitempty"`     // a fixed kernel run by the harness just before the trial
+	GPU         *GPU   `json:"gpu,omitempty"`           // trials on one only
 }
