@@ -87,7 +87,7 @@ func (o *run) experiments() (runs int, margin float64) {
 }
 
 // cost is the arithmetic of one run over all steps, that of the optimizer included.
-func (o *run) cost() int64 { return Cell{o.program, o.steps}.cost() }
+func (o *run) cost() int64 { return Cell{Program: o.program, Steps: o.steps}.cost() }
 
 // budget returns the ceilings of a precision around the exact digest.
 func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) (workloads.Budget, error) {

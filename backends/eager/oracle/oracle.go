@@ -25,7 +25,7 @@ const CheckSteps = workloads.CheckSteps
 // Compute returns the golden of p: its results in float64 over the given
 // number of steps (at least CheckSteps), and the budgets of f64 and f32. The
 // paths are of the files that p's workers load. dialect is "" or a declared
-// variant such as "adam-epsilon=uncorrected".
+// variant such as workloads.AdamUncorrected.
 //
 // What it computes depends neither on the number of threads nor, beyond a few
 // units in the last place of float64, on the machine.

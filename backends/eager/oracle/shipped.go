@@ -14,7 +14,16 @@ import (
 // Cell is a program whose golden is shipped, with the steps that it covers.
 type Cell struct {
 	Program workloads.Program
+	Dialect string // "" or the variant that the oracle follows
 	Steps   int
+}
+
+// Name is the name of its golden, and the dialect if there is one.
+func (c Cell) Name() string {
+	if c.Dialect != "" {
+		return Name(c.Program) + " " + c.Dialect
+	}
+	return Name(c.Program)
 }
 
 // tinyBatch is the batch of the tiny workloads in the compliance suite.
@@ -30,7 +39,8 @@ var standard = map[string]int{
 
 // Shipped lists every program with a committed golden: all cells of the
 // shipped suites, the tiny workloads as the compliance suite runs them, and one
-// batch of every other workload. The cheapest come first.
+// batch of every other workload; each that Adam trains also in the dialect of
+// TensorFlow and Keras. The cheapest come first.
 func Shipped() ([]Cell, error) {
 	var cells []Cell
 	add := func(spec workloads.Spec, set workloads.Settings) error {
@@ -49,7 +59,7 @@ func Shipped() ([]Cell, error) {
 			cells[i].Steps = max(cells[i].Steps, steps)
 			return nil
 		}
-		cells = append(cells, Cell{p, steps})
+		cells = append(cells, Cell{Program: p, Steps: steps})
 		return nil
 	}
 	for _, suite := range workloads.ShippedSuites() {
@@ -82,6 +92,12 @@ func Shipped() ([]Cell, error) {
 			}
 		}
 	}
+	for _, c := range slices.Clone(cells) {
+		if c.Program.Mode == workloads.Train && c.Program.Optimizer.Op == workloads.OptAdam {
+			c.Dialect = workloads.AdamUncorrected
+			cells = append(cells, c)
+		}
+	}
 	slices.SortStableFunc(cells, func(a, b Cell) int {
 		return int(min(max(a.cost()-b.cost(), -1), 1))
 	})
@@ -93,10 +109,11 @@ func (c Cell) cost() int64 {
 	return int64(c.Steps) * (c.Program.Work.ModelFLOPs + 100*c.Program.Work.ParamBytes)
 }
 
-// Select keeps the cells whose name ("MnistCnn/train/32") contains one of words, all without words.
+// Select keeps the cells whose name ("MnistCnn/train/32", and the dialect)
+// contains one of words, all without words.
 func Select(cells []Cell, words ...string) []Cell {
 	return slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool {
-		return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(Name(c.Program), w) })
+		return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(c.Name(), w) })
 	})
 }
 
@@ -113,7 +130,7 @@ func WriteAll(ctx context.Context, dir string, cache workloads.Cache, cells []Ce
 		if err != nil {
 			return err
 		}
-		g, err := Compute(ctx, c.Program, weights, batches, "", c.Steps)
+		g, err := Compute(ctx, c.Program, weights, batches, c.Dialect, c.Steps)
 		if err != nil {
 			return err
 		}
@@ -121,7 +138,7 @@ func WriteAll(ctx context.Context, dir string, cache workloads.Cache, cells []Ce
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(progress, "%d/%d %s: %d steps, %s, %.1fs\n", i+1, len(cells), g.Name, c.Steps, path, time.Since(began).Seconds())
+		fmt.Fprintf(progress, "%d/%d %s: %d steps, %s, %.1fs\n", i+1, len(cells), c.Name(), c.Steps, path, time.Since(began).Seconds())
 	}
 	return nil
 }
