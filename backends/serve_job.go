@@ -93,6 +93,9 @@ func claims(info Info, job Job) error {
 			return fmt.Errorf("%w: op %s", ErrUnsupported, strings.TrimSpace(op.Op+" "+op.Name))
 		}
 	}
+	if s.Device != workloads.DeviceCPU {
+		return fmt.Errorf("%w: device %s: this backend computes on the CPU", ErrUnsupported, s.Device)
+	}
 	if s.Allocator != "" {
 		return fmt.Errorf("%w: allocator %s: Go programs have their own allocator, not the C library's malloc", ErrUnsupported, s.Allocator)
 	}

@@ -178,6 +178,7 @@ func TestRefusals(t *testing.T) {
 		{"optimizer", func(j *backends.Job) { j.Program.Optimizer.Op = "lion" }, "unsupported", "lion"},
 		{"precision", func(j *backends.Job) { j.Settings.Precision = workloads.F64 }, "unsupported", "f64"},
 		{"checkpoint", func(j *backends.Job) { j.Settings.Checkpoint = 2 }, "unsupported", "checkpointing"},
+		{"device", func(j *backends.Job) { j.Settings.Device = workloads.DeviceCUDA }, "unsupported", "device cuda: this backend computes on the CPU"},
 		{"allocator", func(j *backends.Job) { j.Settings.Allocator = workloads.AllocatorTuned }, "unsupported", "allocator tuned: Go programs"},
 		{"unknown allocator", func(j *backends.Job) { j.Settings.Allocator = "jemalloc" }, "unsupported", `"jemalloc", known is`},
 		{"accumulate", func(j *backends.Job) {

@@ -22,14 +22,21 @@ type fault struct {
 	arg  string // default argument; "" takes none
 	does string // one phrase for people
 
+	devices []string // that it says it has; nil: the CPU alone
+
 	mutant string                                      // what is asked of New
 	wrap   func(w *worker) (backends.Backend, error)   // nil: the backend as it is
 	reply  func(w *worker, line []byte) ([]byte, bool) // rewrites a reply; false sends nothing; nil: as it is
+
+	request func(w *worker, line []byte) []byte // rewrites a request; nil: as it is
 }
 
 // faults is the table of all fakes.
 var faults = []fault{
 	{name: "ok", does: "honest"},
+
+	{name: "on-gpu", does: "says that it computes on a GPU, and does so on the CPU",
+		devices: []string{"cpu", "cuda"}, request: onCPU, reply: deviceMemory},
 
 	{name: "nul-on-stdout", does: "prints NUL bytes in place of the measured reply", reply: inMeasure(func(w *worker, line []byte) []byte {
 		return append(make([]byte, 64), '\n')
@@ -79,7 +86,7 @@ func Entry(name string, info backends.Info) (backends.Entry, error) {
 		return backends.Entry{}, err
 	}
 	info.Name = "fake-" + f.name
-	return backends.Entry{Info: info, Argv: []string{"{self}", "worker", "fake:" + name}}, nil
+	return backends.Entry{Info: info, Argv: []string{"{self}", "worker", "fake:" + name}, Devices: f.devices}, nil
 }
 
 // Entries are the catalog entries of all fakes with their default arguments.
@@ -140,5 +147,9 @@ func Run(name string, in io.Reader, out io.Writer, info backends.Info, newBacken
 	if f.reply != nil {
 		out = &rewriter{w: w, reply: f.reply}
 	}
-	return backends.Serve(w.session.watch(in), out, info, b)
+	lines := w.session.watch(in)
+	if f.request != nil {
+		lines.rewrite = func(line []byte) []byte { return f.request(w, line) }
+	}
+	return backends.Serve(lines, out, info, b)
 }

@@ -2,7 +2,9 @@ package fake
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 
@@ -14,6 +16,7 @@ type session struct {
 	trial string // of the hello
 	kind  string // "run", "build", ...
 	phase string // of a run
+	cuda  bool   // the hello or the build asked for a GPU, of on-gpu
 }
 
 // measuring reports whether the request at hand is a measured run.
@@ -21,13 +24,14 @@ func (s *session) measuring() bool { return s.kind == "run" && s.phase == "measu
 
 // watch passes requests on, line by line, and notes what they are. Lock step
 // makes the notes safe: no line is read before the last one is answered.
-func (s *session) watch(in io.Reader) io.Reader {
+func (s *session) watch(in io.Reader) *watcher {
 	return &watcher{session: s, lines: bufio.NewReader(in)}
 }
 
 type watcher struct {
 	session *session
 	lines   *bufio.Reader
+	rewrite func(line []byte) []byte // nil: requests go on as they are
 	rest    []byte
 }
 
@@ -43,6 +47,9 @@ func (r *watcher) Read(p []byte) (int, error) {
 			if request.T == "hello" {
 				r.session.trial = request.Trial
 			}
+		}
+		if r.rewrite != nil {
+			line = r.rewrite(line)
 		}
 		r.rest = line
 	}
@@ -103,4 +110,24 @@ func manySamples(_ *worker, line []byte) []byte {
 		return line
 	}
 	return []byte(head + `"block_ns":[` + strings.Repeat("100,", 10_000_000) + tail)
+}
+
+// onCPU notes which device a build is for, and asks for the CPU.
+func onCPU(w *worker, line []byte) []byte {
+	w.session.cuda = w.session.cuda || bytes.Contains(line, []byte(`"device":"cuda"`))
+	return bytes.ReplaceAll(line, []byte(`"device":"cuda"`), []byte(`"device":"cpu"`))
+}
+
+// What on-gpu says of a device's allocator: 96 MiB handed out, 128 held.
+const (
+	GPUAllocated = 96 << 20
+	GPUReserved  = 128 << 20
+)
+
+// deviceMemory adds the peaks of a device's allocator to the replies of runs.
+func deviceMemory(w *worker, line []byte) ([]byte, bool) {
+	if w.session.kind == "run" && w.session.cuda {
+		line = bytes.Replace(line, []byte("{"), fmt.Appendf(nil, `{"device_allocated":%d,"device_reserved":%d,`, GPUAllocated, GPUReserved), 1)
+	}
+	return line, true
 }
