@@ -40,6 +40,13 @@ func (c Config) device(cell Cell) (*device, string) {
 	return &device{gpu: found}, ""
 }
 
+// OnGPU reports whether a cell of the plan may run on a GPU.
+func (p Plan) OnGPU() bool {
+	return slices.ContainsFunc(p.Cells, func(c Cell) bool {
+		return onGPU(c) && slices.Contains(c.Entry.Devices, workloads.DeviceCUDA)
+	})
+}
+
 func onGPU(c Cell) bool { return c.Settings.Device == workloads.DeviceCUDA }
 
 // visibleEnv hides every GPU from a worker that must compute on the CPU and

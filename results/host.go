@@ -33,7 +33,10 @@ func (h Host) Diff(other Host) []string {
 	text("governor", h.Governor, other.Governor)
 	text("go", h.Go, other.Go)
 	list("flags", sorted(h.Flags), sorted(other.Flags))
-	list("gpus", h.GPUs, other.GPUs)
+	// Only a run with cells on a GPU asks for them.
+	if len(h.GPUs) > 0 && len(other.GPUs) > 0 {
+		list("gpus", h.GPUs, other.GPUs)
+	}
 	keys := maps.Clone(h.Env)
 	if keys == nil {
 		keys = map[string]string{}

@@ -15,6 +15,16 @@ func TestHostDiff(t *testing.T) {
 	if got := a.Diff(a); got != nil {
 		t.Errorf("a host differs from itself: %q", got)
 	}
+	// A run without a cell on a GPU did not ask for them, and may be compared.
+	a.GPUs = []string{"H200"}
+	if got := a.Diff(b); !slices.Equal(got, want) {
+		t.Errorf("GPUs of one side alone: got %q, want %q", got, want)
+	}
+	b.GPUs = []string{"H100"}
+	if got := a.Diff(b); !slices.Contains(got, `gpus: "[H200]", "[H100]"`) {
+		t.Errorf("different GPUs: got %q", got)
+	}
+	b.GPUs = nil
 	b.MemBytes = 16 << 30
 	if got := a.Diff(b); len(got) != len(want)+1 {
 		t.Errorf("8 GiB less memory: got %q", got)

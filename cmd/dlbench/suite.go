@@ -141,6 +141,9 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Notes:     f.notes(plan),
 	}
 	m.Host.Env = harness.WorkerEnv(plan.Cells)
+	if plan.OnGPU() {
+		m.Host.GPUs = host.GPUs()
+	}
 	for _, c := range plan.Cells {
 		m.Cells = append(m.Cells, c.Name)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 
 	"github.com/dlbench/dlbench/memprof"
+	"github.com/dlbench/dlbench/memprof/nvml"
 )
 
 // Level says what a finding means for measuring.
@@ -59,11 +60,12 @@ func Doctor(cache string) []Finding {
 	if err != nil {
 		all = append(all, bad("run on a kernel with sched_getaffinity(2)", "%v", err))
 	}
-	return append(all,
+	all = append(all,
 		checkGovernor(root, cpus), checkLoad(), checkSteal(root), checkSwap(), checkHugePages(root),
 		checkQuota(newCgroup(root, "cpu")), checkMemoryLimit(newCgroup(root, "memory")),
 		checkPeaks(), checkPressure(root), checkClock(root), checkPower(root),
 	)
+	return append(all, checkGPUs(nvml.Shared())...)
 }
 
 func checkSystem() Finding {

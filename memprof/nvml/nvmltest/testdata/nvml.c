@@ -11,6 +11,7 @@
 //   swap=1            GPU 1 has the lower PCI bus number
 //   twins=1           both UUIDs begin alike
 //   peak=BYTES        memory in use goes up to BYTES above 1 GiB and down again
+//   boost=MHZ         the SM clock rises by MHZ each reading, and falls back after three
 //   reasons=BITS      what holds the clocks back (4)
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,7 +153,7 @@ EXPORT ret nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t d, u32 *n, void *in
 EXPORT ret nvmlDeviceGetClockInfo(nvmlDevice_t d, u32 domain, u32 *mhz) {
   FAULT; BOARD;
   static u32 readings;
-  *mhz = domain == 1 ? 1500 + 15 * (readings++ % 4) : domain == 2 ? 2600 : 0;
+  *mhz = domain == 1 ? 1500 + (u32)option("boost", 0) * (readings++ % 4) : domain == 2 ? 2600 : 0;
   return 0;
 }
 EXPORT ret nvmlDeviceGetMaxClockInfo(nvmlDevice_t d, u32 domain, u32 *mhz) { FAULT; BOARD; *mhz = domain == 1 ? 1980 : domain == 2 ? 2619 : 0; return 0; }
