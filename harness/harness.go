@@ -1,5 +1,5 @@
 // Package harness plans and runs: it turns cells into trials, runs each trial
-// in a fresh child process, and hands every record to a sink before the next
+// in a child process of its own, and hands every record to a sink before the next
 // one starts. It measures and proves; it never judges speed.
 package harness
 
@@ -41,6 +41,7 @@ type Config struct {
 	Dir    string                      // working directory of the workers, an empty folder
 	Done   []results.Record            // of an interrupted run that is resumed
 	GPU    func() (*gpu.Device, error) // asked at the first trial on one; nil: gpu.Find
+	Share  bool                        // fork the check and timed trials of a backend from one process, where CanShare
 	Next   Next
 	Sink   func(results.Record) error
 	Watch  func(Event) // may be nil
@@ -71,4 +72,5 @@ type trialRunner func(ctx context.Context, c Cell, kind string, at place) result
 // place is where a trial stands in the run.
 type place struct {
 	round, attempt, order int
+	shared, more          bool // see turn
 }

@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/dlbench/dlbench/results"
@@ -22,7 +21,9 @@ var ErrInterrupted = errors.New("interrupted")
 // record goes to the sink before the next trial starts; an error of the sink
 // ends the run. Run returns ErrInterrupted when ctx ended.
 func Run(ctx context.Context, c Config) error {
-	return run(ctx, c, c.trial)
+	r := &runner{Config: c}
+	defer r.close()
+	return run(ctx, c, r.trial)
 }
 
 func run(ctx context.Context, c Config, trial trialRunner) error {
@@ -89,17 +90,18 @@ func (s *schedule) once(ctx context.Context, kind string) error {
 	return s.pass(ctx, kind, 0, attempt, cells)
 }
 
-// pass runs one trial of each cell in an order drawn from the seed.
+// pass runs one trial of each cell in an order drawn from the seed. Memory
+// trials never share: their figures would count what is not the trial's own.
 func (s *schedule) pass(ctx context.Context, kind string, round, attempt int, cells []Cell) error {
-	order := rand.New(rand.NewPCG(s.Seed, uint64(round)<<32|uint64(attempt))).Perm(len(cells))
-	for i, at := range order {
+	order := s.order(s.Share && kind != results.KindMemory, round, attempt, cells)
+	for i, turn := range order {
 		if ctx.Err() != nil {
 			return ErrInterrupted
 		}
-		c := cells[at]
+		c := cells[turn.cell]
 		e := Event{Kind: kind, Round: round, Rounds: s.Rounds.Max, Index: i + 1, Total: len(order), Cell: c.Name, Elapsed: s.elapsed(), Left: s.left(kind, round, order[i:], cells)}
 		s.watch(e)
-		r := s.trial(ctx, c, kind, place{round: round, attempt: attempt, order: i + 1})
+		r := s.trial(ctx, c, kind, place{round: round, attempt: attempt, order: i + 1, shared: turn.shared, more: turn.more})
 		if kind == results.KindTime {
 			r.Planned = len(cells)
 		}
@@ -216,7 +218,7 @@ func (s *schedule) attempt(round int, cells []Cell) (attempt int, complete bool)
 // left estimates the time to the end: the rest of this pass and the passes to
 // come, at each cell's mean time so far (the mean over all cells where a cell
 // has none), bounded by the suite's limit once the minimum of rounds is safe.
-func (s *schedule) left(kind string, round int, rest []int, cells []Cell) time.Duration {
+func (s *schedule) left(kind string, round int, rest []turn, cells []Cell) time.Duration {
 	sum, n := map[results.Cell]time.Duration{}, map[results.Cell]int{}
 	var all time.Duration
 	for _, r := range s.done {
@@ -234,8 +236,8 @@ func (s *schedule) left(kind string, round int, rest []int, cells []Cell) time.D
 		return all / time.Duration(len(s.done))
 	}
 	var pass, full time.Duration
-	for _, i := range rest {
-		pass += mean(cells[i].Name)
+	for _, t := range rest {
+		pass += mean(cells[t.cell].Name)
 	}
 	for _, c := range s.Cells {
 		full += mean(c.Name)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,22 +16,26 @@ import (
 	"github.com/dlbench/dlbench/workloads"
 )
 
-// trial runs one cell in one fresh child process. Whatever happens, it returns
-// a record; its End says how the trial ended.
-func (c Config) trial(ctx context.Context, cell Cell, kind string, at place) results.Record {
+// trial runs one cell in one child process: a fresh one, or one that is forked.
+// Whatever happens, it returns a record; its End says how the trial ended.
+func (r *runner) trial(ctx context.Context, cell Cell, kind string, at place) results.Record {
 	t := &trial{
 		cell: cell,
 		rec: results.Record{
 			Schema: results.Schema, Kind: kind, Round: at.round, Attempt: at.attempt, Order: at.order,
-			Cell: cell.Name, Work: cell.Work, End: results.EndOK,
+			Cell: cell.Name, Work: cell.Work, End: results.EndOK, Shared: at.shared,
 		},
 	}
-	disturbed := host.Disturbances(c.CPUs)
+	disturbed := host.Disturbances(r.CPUs, r.cpu)
 	t.rec.Start = time.Now().UTC().Format(time.RFC3339Nano)
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, time.Duration(c.Limits.TrialNS))
+	limited, cancel := context.WithTimeout(ctx, time.Duration(r.Limits.TrialNS))
 	defer cancel()
-	t.run(limited, c)
+	if at.shared {
+		r.forked(ctx, limited, t, at.more)
+	} else {
+		t.run(limited, r.Config)
+	}
 	t.rec.WallNS = time.Since(began).Nanoseconds()
 	d, on := disturbed.Stop(), t.device.end()
 	switch {
@@ -51,6 +53,7 @@ type trial struct {
 	cell   Cell
 	rec    results.Record
 	worker *child.Child
+	pid    int // of the process that does the trial's work: worker's, or of one forked from it
 	client *backends.Client
 	device *device
 	phase  string
@@ -68,28 +71,47 @@ func (t *trial) run(ctx context.Context, c Config) {
 	t.device = device
 	t.device.begin(t.rec.Kind)
 	t.since = time.Now()
-	w, err := child.Start(ctx, child.Spec{
-		Argv:        t.cell.Entry.Argv,
-		Env:         append(environment(t.cell, c.Env), t.device.env()...),
-		Dir:         c.Dir,
-		MemoryLimit: c.Limits.MemoryBytes,
-		CPUs:        c.CPUs,
-	})
+	s := c.spec(t.cell)
+	s.Env = append(s.Env, t.device.env()...)
+	w, err := child.Start(ctx, s)
 	if err != nil {
-		if !t.cutOff(ctx) {
-			t.end(results.EndCrashed, "the worker could not be started: "+err.Error())
-		}
+		t.notStarted(ctx, err)
 		return
 	}
 	t.worker = w
 	t.client = backends.NewClient(w.Stdout, w.Stdin)
-	t.client.Account, t.client.CPUs = account(w.PID()), max(1, len(c.CPUs))
+	t.witness(w.PID(), c.CPUs)
 	err = t.phases()
 	if err != nil {
 		w.Kill()
 	}
 	exit := w.Wait()
 	t.classify(ctx, err, exit)
+}
+
+// spec is how a worker of the cell is started.
+func (c Config) spec(cell Cell) child.Spec {
+	return child.Spec{
+		Argv:        cell.Entry.Argv,
+		Env:         environment(cell, c.Env),
+		Dir:         c.Dir,
+		MemoryLimit: c.Limits.MemoryBytes,
+		CPUs:        c.CPUs,
+	}
+}
+
+// notStarted classes a trial whose worker could not be started.
+func (t *trial) notStarted(ctx context.Context, err error) {
+	if !t.cutOff(ctx) {
+		t.end(results.EndCrashed, "the worker could not be started: "+err.Error())
+	}
+}
+
+// witness has the system's account of the trial's process stand beside what the
+// worker says.
+func (t *trial) witness(pid int, cpus []int) {
+	t.pid = pid
+	t.client.Account, t.client.CPUs = account(pid), max(1, len(cpus))
 }
 
 // phases is the script of a trial. Between a reply and the next request the
@@ -229,14 +251,16 @@ func (t *trial) warmUp() error {
 func (t *trial) border(next string, steps int) {
 	now := time.Now()
 	p := results.Phase{Name: t.phase, WallNS: now.Sub(t.since).Nanoseconds(), Steps: steps}
-	if peak, err := memprof.ReadPeak(t.worker.PID()); err != nil {
+	if peak, err := memprof.ReadPeak(t.pid); err != nil {
 		p.HWMWhy = err.Error()
-	} else if err := memprof.ResetPeak(t.worker.PID()); err != nil {
+	} else if err := memprof.ResetPeak(t.pid); err != nil {
 		p.HWMWhy = "the peak could not be reset: " + err.Error()
 	} else {
 		p.HWM = &peak
 	}
-	t.rec.Phases = append(t.rec.Phases, p)
+	if p.Name != "import" || !t.rec.Shared { // a forked worker imports nothing
+		t.rec.Phases = append(t.rec.Phases, p)
+	}
 	t.device.enter(t.rec.Kind, next)
 	t.phase, t.since = cmp.Or(next, t.phase), time.Now()
 }
@@ -297,54 +321,4 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 	if t.rec.End == results.EndCrashed { // else the signal is our own
 		t.rec.Signal = exit.Signal
 	}
-}
-
-// WorkerEnv is the environment that every worker of the cells gets: what one
-// of them has otherwise, such as another number of threads, is left out.
-func WorkerEnv(cells []Cell) map[string]string {
-	var common map[string]string
-	for _, c := range cells {
-		env := map[string]string{}
-		for _, e := range environment(c, nil) {
-			k, v, _ := strings.Cut(e, "=")
-			env[k] = v
-		}
-		if common == nil {
-			common = env
-		}
-		maps.DeleteFunc(common, func(k, v string) bool { return env[k] != v })
-	}
-	return common
-}
-
-// BackendEnv is what the workers of each backend get besides WorkerEnv, by
-// backend; a backend that gets nothing more is left out.
-func BackendEnv(cells []Cell) map[string]map[string]string {
-	common, of := WorkerEnv(cells), map[string][]Cell{}
-	for _, c := range cells {
-		of[c.Name.Backend] = append(of[c.Name.Backend], c)
-	}
-	out := map[string]map[string]string{}
-	for backend, its := range of {
-		env := WorkerEnv(its)
-		maps.DeleteFunc(env, func(k, v string) bool { return common[k] == v })
-		if len(env) > 0 {
-			out[backend] = env
-		}
-	}
-	return out
-}
-
-// environment is what a worker sees: a small fixed base and the thread counts
-// of every runtime that reads one, so that all are granted the same.
-func environment(c Cell, extra []string) []string {
-	n := strconv.Itoa(c.Settings.Threads)
-	env := []string{"LANG=C.UTF-8", "TZ=UTC", "PYTHONHASHSEED=0", "PYTHONUNBUFFERED=1"}
-	for _, name := range []string{"GOMAXPROCS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"} {
-		env = append(env, name+"="+n)
-	}
-	env = append(env, allocatorEnv(c)...)
-	env = append(env, visibleEnv(c)...)
-	env = append(env, extra...)
-	return append(env, c.Entry.Env...)
 }

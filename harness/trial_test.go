@@ -12,6 +12,13 @@ import (
 	"github.com/dlbench/dlbench/results"
 )
 
+// trial runs one trial by itself.
+func (c Config) trial(ctx context.Context, cell Cell, kind string, at place) results.Record {
+	r := &runner{Config: c}
+	defer r.close()
+	return r.trial(ctx, cell, kind, at)
+}
+
 func TestClassifyWhoEndedTheTrial(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -16,6 +16,7 @@ import (
 type Disturbed struct {
 	root   fs.FS
 	cgroup cgroup
+	own    func() time.Duration
 	before counters
 	canary time.Duration
 }
@@ -25,16 +26,17 @@ type counters struct{ steal, busy, psi, throttled, own *int64 }
 
 // Disturbances runs the canary on one of cpus and begins to count. Only one
 // trial at a time can be told from other processes: what this process and its
-// reaped children use counts as its own.
-func Disturbances(cpus []int) *Disturbed {
-	d := &Disturbed{root: os.DirFS("/"), canary: Canary(cpus)}
+// reaped children use counts as its own, and what own says that living children
+// have used until then.
+func Disturbances(cpus []int, own func() time.Duration) *Disturbed {
+	d := &Disturbed{root: os.DirFS("/"), own: own, canary: Canary(cpus)}
 	d.cgroup = newCgroup(d.root, "cpu")
 	d.before = d.read()
 	return d
 }
 
 // Stop returns what happened since. The trial's processes must have been waited
-// for: their CPU time is known only then. Figures that this system does not
+// for, unless own tells of them: their CPU time is known only then. Figures that this system does not
 // tell are nil.
 func (d *Disturbed) Stop() results.Disturbance {
 	after := d.read()
@@ -76,6 +78,7 @@ func (d *Disturbed) read() counters {
 		c.throttled = &ns
 	}
 	if ns, ok := ownCPU(); ok {
+		ns += d.own().Nanoseconds()
 		c.own = &ns
 	}
 	return c

@@ -207,7 +207,7 @@ func TestDisturbances(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	d := Disturbances(cpus)
+	d := Disturbances(cpus, func() time.Duration { return 0 })
 	spin(300 * time.Millisecond)
 	r := d.Stop()
 	wall := time.Since(began)
@@ -227,7 +227,8 @@ func TestOwnTimeIsNotOthers(t *testing.T) {
 	second := int64(time.Second)
 	at := func(busy, own, steal int64) counters { return counters{busy: &busy, own: &own, steal: &steal} }
 	root := tree(map[string]string{"proc/stat": "cpu  500 0 0 100 0 0 0 50 0 0\n"}) // 5 s busy, 0.5 s stolen
-	d := &Disturbed{root: root, before: at(1*second, 0, second/4)}
+	var living time.Duration
+	d := &Disturbed{root: root, own: func() time.Duration { return living }, before: at(1*second, 0, second/4)}
 	own, _ := ownCPU()
 	d.before.own = &own
 	r := d.Stop()
@@ -236,6 +237,10 @@ func TestOwnTimeIsNotOthers(t *testing.T) {
 	}
 	if r.PSICPUNS != nil || r.ThrottledNS != nil {
 		t.Errorf("figures that nobody told are not nil: %+v", r)
+	}
+	living = 2 * time.Second // of children that were not waited for
+	if r := d.Stop(); *r.OthersCPUNS > 2*second || *r.OthersCPUNS < second {
+		t.Errorf("with 2 s of a living child: others %v", time.Duration(*r.OthersCPUNS))
 	}
 }
 
