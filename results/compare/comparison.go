@@ -43,6 +43,8 @@ type Summary struct {
 	Status     string // one of the Status… constants
 	Reason     string // one line; empty when ok with an interval
 	Warnings   []string
+	// Slowdowns explain slow trials, of metrics of the measured segment only.
+	Slowdowns []Slowdown
 }
 
 // Comparison is head against base: one cell of a backend against the same

@@ -49,6 +49,9 @@ func (c *cellTrials) summary(m results.Metric) Summary {
 	if lost > 0 {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d trials have no %s", lost, lost+len(values), m.Name))
 	}
+	if m.Segment {
+		s.Slowdowns = slowdowns(c.timed)
+	}
 	var sum benchmath.Summary
 	sample := benchmath.NewSample(values, &benchmath.DefaultThresholds) // sorts values
 	if m.Exact {
