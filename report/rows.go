@@ -42,6 +42,8 @@ type row struct {
 	Reason     string   `json:"reason,omitempty"`
 	Warnings   []string `json:"warnings,omitempty"`
 
+	Slowdowns []compare.Slowdown `json:"slowdowns,omitempty"` // what explains slow trials; never judged
+
 	cell  *cell
 	badge badge
 }
@@ -66,7 +68,7 @@ func (v *view) row(c *cell) row {
 	rate := c.throughput()
 	r.Rate, r.RateLo, r.RateHi = finite(rate.Mid), finite(rate.Lo), finite(rate.Hi)
 	if s := c.summary; s != nil {
-		r.Status, r.Trials, r.Failed = s.Status, s.Trials, s.Failed
+		r.Status, r.Trials, r.Failed, r.Slowdowns = s.Status, s.Trials, s.Failed, s.Slowdowns
 	}
 	if x := c.comparison; x != nil {
 		ratio := speedup(x)
@@ -209,6 +211,17 @@ func (v *view) doubts(rows []row) []string {
 			out = append(out, plain(kind+": "+strings.Join(cells, "; ")))
 		}
 	}
+	slow := 0
+	for _, r := range rows {
+		for _, t := range v.slowdowns(r.cell) {
+			if slow++; slow <= namedSlow {
+				out = append(out, plain(settings(r.cell.Cell)+" "+r.cell.Backend.Label+": "+t.EN))
+			}
+		}
+	}
+	if slow > namedSlow {
+		out = append(out, fmt.Sprintf("%d more remarks on slow trials stand in report.html", slow-namedSlow))
+	}
 	for _, w := range slices.Concat(v.run.Warnings, v.analysis.Warnings) {
 		out = append(out, plain(line(w)))
 	}
@@ -220,5 +233,7 @@ func (v *view) doubts(rows []row) []string {
 	})
 }
 
-// namedCells is how many cells a warning names.
-const namedCells = 3
+const (
+	namedCells = 3 // how many cells a warning names
+	namedSlow  = 6 // how many remarks on slow trials stand in text and Markdown
+)

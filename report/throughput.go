@@ -90,6 +90,11 @@ func (v *view) throughputPanel(g *group) throughputPanel {
 		p.Rows = append(p.Rows, v.throughputRow(c, p.Axis, fastest))
 		p.doubt(c)
 	}
+	for _, c := range cells { // each with its own numbers
+		for _, t := range v.slowdowns(c) {
+			p.Doubts = append(p.Doubts, doubt{t, false, []doubtCell{{c.Backend, text{}}}})
+		}
+	}
 	return p
 }
 
