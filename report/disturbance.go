@@ -12,6 +12,7 @@ type disturbanceSection struct {
 	section
 	Signals []signalRow
 	Total   int
+	GPU     []gpuRow // of cells on a GPU
 }
 
 type signalRow struct {
@@ -80,7 +81,8 @@ func (v *view) disturbances() disturbanceSection {
 			"主机上还发生了什么。干扰只作标记，绝不筛选：没有丢弃任何试验，被标记的试验仍计入中位数。",
 		},
 	}, Total: len(v.trials)}
-	for _, sg := range signals {
+	s.GPU = v.gpuRows()
+	for _, sg := range append(signals, v.gpuSignals()...) {
 		s.Signals = append(s.Signals, v.signalRow(sg))
 	}
 	return s

@@ -10,7 +10,8 @@ import (
 // memorySection shows peaks, and where the bytes went.
 type memorySection struct {
 	section
-	Panels []memoryPanel
+	Panels  []memoryPanel
+	Devices []deviceMemory // of cells on a GPU
 }
 
 type memoryPanel struct {
@@ -50,6 +51,7 @@ func (v *view) memory() memorySection {
 	for _, g := range v.groups {
 		s.Panels = append(s.Panels, v.memoryPanel(g))
 	}
+	s.Devices = v.deviceMemories()
 	return s
 }
 
@@ -157,7 +159,7 @@ func (c *cell) memoryRow(a axis) memoryRow {
 	}
 	above, ok := c.above()
 	if !ok {
-		row.Why = c.memoryWhy()
+		row.Why = c.memoryWhy("peak_pss", "import_pss")
 		return row
 	}
 	row.Above = mebibytes(above)
@@ -174,8 +176,8 @@ func (c *cell) memoryRow(a axis) memoryRow {
 	return row
 }
 
-// memoryWhy says why a cell has no peak above import.
-func (c *cell) memoryWhy() text {
+// memoryWhy says why a cell lacks some of the figures.
+func (c *cell) memoryWhy(figures ...string) text {
 	seen := false
 	for _, t := range c.trials {
 		r := t.Record
@@ -191,7 +193,7 @@ func (c *cell) memoryWhy() text {
 		}
 		var whys []string
 		for k, why := range r.Memory.Absent {
-			if k == "peak_pss" || k == "import_pss" {
+			if slices.Contains(figures, k) {
 				whys = append(whys, why)
 			}
 		}

@@ -301,8 +301,8 @@ func hostLine(h results.Host) text {
 		parts = append(parts, textf("%s guest", "%s 虚拟机", strings.ToUpper(name)))
 	}
 	switch len(h.GPUs) {
-	case 0:
-		parts = append(parts, text{"no GPU", "无 GPU"})
+	case 0: // only a run with cells on a GPU asks for them
+		parts = append(parts, text{"no GPU used", "未使用 GPU"})
 	default:
 		parts = append(parts, same(line(strings.Join(h.GPUs, ", "))))
 	}

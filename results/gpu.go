@@ -13,10 +13,10 @@ type GPU struct {
 	SMMinMHz *int64 `json:"sm_min_mhz,omitempty"`
 	SMMaxMHz *int64 `json:"sm_max_mhz,omitempty"`
 	SMTopMHz *int64 `json:"sm_top_mhz,omitempty"`
-	// What held the clocks below their highest, in the driver's words: heat, power
-	// and the power supply; and what someone had set, or what is not known.
+	// What held the clocks below their highest, in the driver's words: heat and the
+	// power supply; and limits, of power or set by someone.
 	Slowdowns []string `json:"slowdowns,omitempty"`
-	Settings  []string `json:"settings,omitempty"`
+	Limits    []string `json:"limits,omitempty"`
 
 	TemperatureC *int64 `json:"temperature_c,omitempty"` // the highest, degrees Celsius
 	PowerMW      *int64 `json:"power_mw,omitempty"`      // the highest, milliwatts

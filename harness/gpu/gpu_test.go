@@ -75,8 +75,8 @@ func TestWatchCountsTheSegment(t *testing.T) {
 		if got.Name != "Some GPU" || got.Samples != 3 || *got.SMMinMHz != 1400 || *got.SMMaxMHz != 1980 || *got.SMTopMHz != 1980 || *got.TemperatureC != 71 {
 			t.Errorf("%+v", got)
 		}
-		if !slices.Equal(got.Slowdowns, []string{"software power cap", "hardware thermal slowdown"}) || !slices.Equal(got.Settings, []string{"sync boost"}) {
-			t.Errorf("slowdowns %q, settings %q", got.Slowdowns, got.Settings)
+		if !slices.Equal(got.Slowdowns, []string{"hardware thermal slowdown"}) || !slices.Equal(got.Limits, []string{"software power cap", "sync boost"}) {
+			t.Errorf("slowdowns %q, limits %q", got.Slowdowns, got.Limits)
 		}
 		if got.PowerMW != nil || got.Absent["power"] != "not supported by this GPU" || *got.Others != 0 {
 			t.Errorf("%+v", got)

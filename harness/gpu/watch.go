@@ -84,7 +84,7 @@ func (w *Watch) Stop() *results.GPU {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen.Slowdowns = (w.reasons & nvml.Slowdown).Words()
-	w.seen.Settings = (w.reasons &^ nvml.Slowdown &^ nvml.Idle).Words()
+	w.seen.Limits = (w.reasons &^ nvml.Slowdown &^ nvml.Idle).Words()
 	return &w.seen
 }
 

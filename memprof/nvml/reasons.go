@@ -19,9 +19,9 @@ const (
 	DisplayClocks     Reasons = 0x100
 )
 
-// Slowdown are the reasons for which a GPU is held back though its work and its
-// settings would let it run faster: heat, power and the power supply.
-const Slowdown = PowerCap | HardwareSlowdown | SoftwareThermal | HardwareThermal | PowerBrake
+// Slowdown are the reasons that come from heat and from the power supply. The
+// power limit is none: heavy work alone brings a GPU to it, again and again.
+const Slowdown = HardwareSlowdown | SoftwareThermal | HardwareThermal | PowerBrake
 
 // words are the reasons in the order of their bits.
 var words = []string{

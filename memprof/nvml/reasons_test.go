@@ -19,8 +19,8 @@ func TestReasonsInWords(t *testing.T) {
 			t.Errorf("%#x: %q, want %q", uint64(tc.bits), got, tc.want)
 		}
 	}
-	if len(words) != 9 || Slowdown&(Idle|ApplicationClocks|SyncBoost|DisplayClocks) != 0 {
-		t.Error("a setting counts as a slowdown")
+	if len(words) != 9 || Slowdown&(Idle|PowerCap|ApplicationClocks|SyncBoost|DisplayClocks) != 0 {
+		t.Error("a setting or limit counts as a slowdown")
 	}
 }
 

@@ -20,6 +20,9 @@ func TestDisturbances(t *testing.T) {
 		{"the worker's own threads wait", results.Disturbance{PSICPUNS: ns(60e6), OthersCPUNS: ns(0), CanaryNS: 1000}, 0},
 		{"a tick of another process", results.Disturbance{OthersCPUNS: ns(20e6), CanaryNS: 1000}, 0},
 		{"another process", results.Disturbance{OthersCPUNS: ns(60e6), CanaryNS: 1000}, 1},
+		{"a GPU at its power limit", results.Disturbance{GPU: &results.GPU{Limits: []string{"software power cap"}, Others: ns(0)}}, 0},
+		{"a hot GPU", results.Disturbance{GPU: &results.GPU{Slowdowns: []string{"hardware thermal slowdown"}}}, 1},
+		{"another program on the GPU", results.Disturbance{GPU: &results.GPU{Others: ns(1)}}, 1},
 		{"steal and a slow canary", results.Disturbance{StealNS: ns(5e6), CanaryNS: 1300}, 2},
 	} {
 		r := results.Record{WallNS: 100e6, Disturb: &tc.d}

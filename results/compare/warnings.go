@@ -124,6 +124,14 @@ func disturbances(r results.Record, usualCanary float64) []string {
 	if usualCanary > 0 && float64(d.CanaryNS) > canaryOver*usualCanary {
 		list = append(list, "the canary was slow")
 	}
+	if g := d.GPU; g != nil {
+		if len(g.Slowdowns) > 0 {
+			list = append(list, "heat or power held the GPU back")
+		}
+		if g.Others != nil && *g.Others > 0 {
+			list = append(list, "other programs used the GPU")
+		}
+	}
 	return list
 }
 
