@@ -59,9 +59,12 @@ func visibleEnv(c Cell) []string {
 }
 
 // env makes the worker see this device alone.
-func (d *device) env() []string {
-	if d == nil {
+func (d *device) env(kind string) []string {
+	switch {
+	case d == nil:
 		return nil
+	case kind == results.KindMemory:
+		return append(d.gpu.Env(), gpu.OnDemand()...)
 	}
 	return d.gpu.Env()
 }

@@ -70,3 +70,15 @@ func TestGPUsAreHidden(t *testing.T) {
 		}
 	}
 }
+
+// A framework that takes the whole GPU at its start would hide what the work
+// takes; in timed trials it may do as it does by itself.
+func TestMemoryIsTakenOnDemand(t *testing.T) {
+	d := &device{gpu: &gpu.Device{}}
+	for kind, want := range map[string]bool{results.KindMemory: true, results.KindTime: false, results.KindCheck: false} {
+		env := d.env(kind)
+		if got := slices.Contains(env, "XLA_PYTHON_CLIENT_PREALLOCATE=false") && slices.Contains(env, "TF_FORCE_GPU_ALLOW_GROWTH=true"); got != want {
+			t.Errorf("%s: %q", kind, env)
+		}
+	}
+}

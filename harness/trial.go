@@ -72,7 +72,7 @@ func (t *trial) run(ctx context.Context, c Config) {
 	t.device.begin(t.rec.Kind)
 	t.since = time.Now()
 	s := c.spec(t.cell)
-	s.Env = append(s.Env, t.device.env()...)
+	s.Env = append(s.Env, t.device.env(t.rec.Kind)...)
 	w, err := child.Start(ctx, s)
 	if err != nil {
 		t.notStarted(ctx, err)

@@ -79,6 +79,13 @@ func (d *Device) Env() []string {
 // frameworks compute on one wherever they find it.
 func Hidden() []string { return []string{"CUDA_VISIBLE_DEVICES=-1"} }
 
+// OnDemand is the environment in which XLA and TensorFlow take device memory as
+// they need it. By themselves they take most of the GPU at the start, and the
+// driver's figure would tell nothing of the work; so it is for memory trials.
+func OnDemand() []string {
+	return []string{"XLA_PYTHON_CLIENT_PREALLOCATE=false", "TF_FORCE_GPU_ALLOW_GROWTH=true"}
+}
+
 // driverPaths are those of the folders in list (as in LD_LIBRARY_PATH) that hold
 // the driver's own library: container platforms say in this way where it is. The
 // others might hold other versions of what a framework brings along.
