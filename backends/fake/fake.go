@@ -64,6 +64,9 @@ var faults = []fault{
 	{name: "hang", does: "never answers the measured run", wrap: hang},
 	{name: "hang-ignore-sigterm", does: "hangs, ignores SIGTERM, and leaves a child in a session of its own holding standard output", wrap: hangHard},
 	{name: "sigkill-in-measure", does: "kills itself in the measured run", wrap: sigkill},
+	{name: "fails-after-bye", does: "ends with a status other than 0 after its bye", wrap: failsAfterBye},
+	{name: "orphan", does: "leaves a child in a session of its own, and is honest", wrap: orphan},
+	{name: "parent-killed", does: "kills the process that it was forked from in the measured run", wrap: parentKilled},
 	{name: "alloc-runaway", does: "allocates and touches 30 GB in the measured run", wrap: allocRunaway},
 	{name: "alloc-known", arg: "64", does: "holds so many MiB for a while in the measured run", wrap: allocKnown},
 	{name: "alloc-known-grandchild", arg: "64", does: "the same in a child process", wrap: allocKnownChild},
@@ -123,8 +126,8 @@ type worker struct {
 }
 
 // Run serves as the fake name until bye. newBackend makes the backend that
-// does the work: the honest one for "", else the mutant of that name. In a
-// process of its own, out is what backends.TakeStdout returned.
+// does the work: the honest one for "", else the mutant of that name. A process
+// of its own calls Main.
 func Run(name string, in io.Reader, out io.Writer, info backends.Info, newBackend func(mutant string) (backends.Backend, error)) error {
 	if play, ok := grandchildren[name]; ok {
 		return play()

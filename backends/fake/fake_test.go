@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		out, err := backends.TakeStdout()
 		if err == nil {
 			fmt.Println("a library prints") // must not reach the protocol
-			err = fake.Run(strings.TrimPrefix(os.Args[2], "fake:"), os.Stdin, out, info(), newBackend)
+			err = fake.Main(strings.TrimPrefix(os.Args[2], "fake:"), os.Stdin, out, info(), newBackend)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -233,6 +233,13 @@ func TestNames(t *testing.T) {
 // process starts this binary as a fake.
 func process(t *testing.T, name string) (*exec.Cmd, *backends.Client, *strings.Builder) {
 	t.Helper()
+	cmd, _, c, tail := piped(t, name)
+	return cmd, c, tail
+}
+
+// piped is process with the input of what it starts.
+func piped(t *testing.T, name string) (*exec.Cmd, io.Closer, *backends.Client, *strings.Builder) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "worker", "fake:"+name)
 	cmd.WaitDelay = 2 * time.Second
 	in, err := cmd.StdinPipe()
@@ -250,7 +257,7 @@ func process(t *testing.T, name string) (*exec.Cmd, *backends.Client, *strings.B
 	}
 	c := backends.NewClient(out, in)
 	c.MaxGap = time.Minute
-	return cmd, c, tail
+	return cmd, in, c, tail
 }
 
 func TestProcessOK(t *testing.T) {

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,6 +111,40 @@ func sigkill(w *worker) (backends.Backend, error) {
 			return err
 		}
 		time.Sleep(time.Minute) // the signal is on its way
+		return nil
+	})
+}
+
+// unclean fails when it is closed, which is after bye.
+type unclean struct{ backends.Backend }
+
+func (b unclean) Close() error {
+	return errors.Join(b.Backend.Close(), errors.New("fails after bye, as it should"))
+}
+
+func failsAfterBye(w *worker) (backends.Backend, error) { return unclean{w.backend}, nil }
+
+func orphan(w *worker) (backends.Backend, error) {
+	return onceAtFirst(w, func() error {
+		cmd, err := grandchild("linger")
+		if err != nil {
+			return err
+		}
+		ownSession(cmd)
+		return cmd.Start()
+	})
+}
+
+// parentKilled is honest where it was not forked: its parent is then another's.
+func parentKilled(w *worker) (backends.Backend, error) {
+	return onceMeasuring(w, func() error {
+		if !forked() {
+			return nil
+		}
+		if err := killParent(); err != nil {
+			return err
+		}
+		time.Sleep(time.Minute) // it dies with its parent's tree
 		return nil
 	})
 }

@@ -3,6 +3,7 @@
 package fake
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,3 +31,9 @@ func burn(stop *atomic.Bool) {
 	for !stop.Load() {
 	}
 }
+
+// signalOf: processes of this system end with a status only.
+func signalOf(*os.ProcessState) string { return "" }
+
+// killParent is for systems where the parent can be found.
+func killParent() error { return errors.ErrUnsupported }

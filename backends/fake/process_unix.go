@@ -38,3 +38,14 @@ func burn(stop *atomic.Bool) {
 	for !stop.Load() {
 	}
 }
+
+// signalOf names the signal that ended a process, "" if none did.
+func signalOf(s *os.ProcessState) string {
+	if status, ok := s.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return unix.SignalName(status.Signal())
+	}
+	return ""
+}
+
+// killParent ends the process that waits for this one.
+func killParent() error { return syscall.Kill(os.Getppid(), syscall.SIGKILL) }

@@ -18,7 +18,7 @@ func serveFake(name string) error {
 	if err != nil {
 		return err
 	}
-	return fake.Run(name, os.Stdin, out, eager.Info(), func(mutant string) (backends.Backend, error) {
+	return fake.Main(name, os.Stdin, out, eager.Info(), func(mutant string) (backends.Backend, error) {
 		if mutant == "" {
 			return eager.New(), nil
 		}
