@@ -126,15 +126,22 @@ func (p *Plan) Prepare(ctx context.Context, cache workloads.Cache, dataDir strin
 		if c.Batches, err = cache.Batches(c.Program, dataDir); err != nil {
 			return err
 		}
-		steps := max(c.Steps.Check, c.Steps.Measured())
-		if c.Settings.Mode == workloads.Infer {
-			steps = max(c.Steps.Check, c.Program.Data.Batches)
-		}
-		if c.Golden, err = oracle(ctx, c.Program, c.Weights, c.Batches, dialectOf(c.Entry, c.Program), steps); err != nil {
+		dialect, steps := c.Proof()
+		if c.Golden, err = oracle(ctx, c.Program, c.Weights, c.Batches, dialect, steps); err != nil {
 			return fmt.Errorf("the oracle's result of %s: %w", c.Name.Name(), err)
 		}
 	}
 	return nil
+}
+
+// Proof is what the cell is held to: the oracle's account in this dialect over
+// so many steps.
+func (c Cell) Proof() (dialect string, steps int) {
+	steps = max(c.Steps.Check, c.Steps.Measured())
+	if c.Settings.Mode == workloads.Infer {
+		steps = max(c.Steps.Check, c.Program.Data.Batches) // without updates a step's loss depends on its batch alone
+	}
+	return dialectOf(c.Entry, c.Program), steps
 }
 
 // dialectOf names the declared variant that the oracle must follow for a

@@ -40,16 +40,8 @@ const maxBatchBytes = 16 << 30
 // Weights returns the path of a safetensors file with every parameter and
 // buffer of p by name, F32, and writes it first if need be.
 func (c Cache) Weights(p Program) (string, error) {
-	key := digestJSON(struct {
-		Version int
-		Seed    uint64
-		Params  []Param
-	}{dataVersion, p.Data.Seed, p.Params})
-	entries := make([]entry, len(p.Params))
-	for i, q := range p.Params {
-		entries[i] = entry{name: q.Name, DType: "F32", Shape: q.Shape}
-	}
-	return c.file("weights-"+key[:32]+".safetensors", entries, func(w io.Writer) error {
+	name, entries := weightsFile(p)
+	return c.file(name, entries, func(w io.Writer) error {
 		for _, q := range p.Params {
 			n, _ := elements(q.Shape)
 			fill := p.initialValues(q)
@@ -80,20 +72,8 @@ func (c Cache) Batches(p Program, dataDir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key := digestJSON(struct {
-		Version, Batch int
-		Input          Input
-		Data           Data
-	}{dataVersion, p.Batch, p.Input, p.Data})
-	dtype := "F32"
-	if src.tokens != nil {
-		dtype = "I32"
-	}
-	entries := []entry{
-		{name: "x", DType: dtype, Shape: append([]int{p.Data.Batches, p.Batch}, p.Input.Shape...)},
-		{name: "y", DType: "I32", Shape: []int{p.Data.Batches, p.Batch}},
-	}
-	return c.file("batches-"+key[:32]+".safetensors", entries, func(w io.Writer) error {
+	name, entries := batchesFile(p)
+	return c.file(name, entries, func(w io.Writer) error {
 		return src.write(w, p.Data.Batches*p.Batch, int(n))
 	})
 }

@@ -142,3 +142,42 @@ func TestDefaultCache(t *testing.T) {
 		t.Errorf("%v %v", c, err)
 	}
 }
+
+// Files tells before what Weights and Batches write.
+func TestFilesAreForetold(t *testing.T) {
+	for _, name := range []string{"TinyCnn", "TinyLstm"} {
+		spec, _ := Find(name)
+		set := DefaultSettings()
+		set.Batch = 3
+		p, err := spec.Resolve(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Cache{Dir: t.TempDir()}
+		before, err := c.Files(p)
+		if err != nil || len(before) != 2 {
+			t.Fatalf("%v, %v", before, err)
+		}
+		weights, err := c.Weights(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches, err := c.Batches(p, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := c.Files(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range []string{weights, batches} {
+			st, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := before[i]; f.Path != path || f.Bytes != st.Size() || f.There || !after[i].There {
+				t.Errorf("%s: foretold %+v, then %+v; it has %d bytes", path, f, after[i], st.Size())
+			}
+		}
+	}
+}

@@ -116,7 +116,7 @@ is, and writes the comparison as one HTML file.`,
 	}
 	root.AddCommand(
 		newRun(), newPlan(), newList(), newReport(), newDoctor(),
-		newWorkload(), newBackend(), newExport(), newWorker(), newGolden(),
+		newWorkload(), newBackend(), newExport(), newWorker(), newGolden(), newCosts(), newPlanAccuracy(),
 	)
 	return root
 }

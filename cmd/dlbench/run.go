@@ -22,7 +22,7 @@ import (
 func newRun() *cobra.Command {
 	var f suiteFlags
 	var out string
-	var resume bool
+	var resume, share bool
 	cmd := &cobra.Command{
 		Use:   "run --suite NAME",
 		Short: "Measure a suite and write its report",
@@ -31,25 +31,32 @@ write run.json, trials.jsonl, report.md and report.html into the run's folder.
 Each backend's losses, logits, gradients and parameters are held to a float64
 oracle first; what did other work is shown as wrong and never ranked.
 
+With --share-process a framework is imported once for all cells of a pass that
+can share the import, and each trial is a process that is forked from there:
+every one begins as the import left it. That saves the imports and keeps memory
+trials, GPUs and workers that cannot fork in fresh processes; the report says so.
+
 The exit code is 0 when every trial ended ok or unsupported, 4 when one did
 not, 3 when no trial could be timed, 2 for bad input, and 130 when interrupted.
 An undecided comparison is a result and exits with 0.`,
 		Example: `  dlbench run --suite quick
   dlbench run --suite quick --backend eager,gorgonia --workload MnistCnn
   dlbench run --suite mine.yaml --out results/runs/mine --budget 10m
-  dlbench run --suite mine.yaml --out results/runs/mine --resume`,
+  dlbench run --suite mine.yaml --out results/runs/mine --resume
+  dlbench run --suite articles-small --share-process`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runSuite(cmd, &f, out, resume)
+			return runSuite(cmd, &f, out, resume, share)
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the run's `folder` (default results/runs/SUITE-TIME)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the interrupted run in --out")
+	cmd.Flags().BoolVar(&share, "share-process", false, "import a framework once per pass and fork each trial from there")
 	return cmd
 }
 
-func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error {
+func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume, share bool) error {
 	ctx := cmd.Context()
 	if resume && out == "" {
 		return errors.New("--resume needs --out with the folder of the interrupted run")
@@ -77,7 +84,7 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	if err := f.prepare(ctx, &plan, progress); err != nil {
 		return interruptedOr(ctx, err)
 	}
-	meta, err := f.meta(plan, mask, began)
+	meta, err := f.meta(plan, mask, began, share)
 	if err != nil {
 		return err
 	}
@@ -88,6 +95,9 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	defer journal.Close()
 	for _, w := range append(earlier.Warnings, foreseen(meta)...) {
 		progress.warn(w)
+	}
+	if share && !meta.Shared {
+		progress.warn("--share-process: no worker of this run can be forked; every trial is a fresh process")
 	}
 	release, other := host.Measuring()
 	defer release()
@@ -104,6 +114,7 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 		Cells: plan.Cells, Seed: meta.Seed, Limits: meta.Limits,
 		Rounds: harness.Rounds{Min: meta.Policy.MinRounds, Max: meta.Policy.MaxRounds},
 		CPUs:   mask, Dir: work, Env: []string{runVariable + "=" + out},
+		Share: meta.Shared,
 		Done:  earlier.Records,
 		Next:  undecided(plan.Suite, meta),
 		Sink:  journal.Append,
@@ -154,6 +165,9 @@ func finish(cmd *cobra.Command, dir string, took time.Duration, runErr error) er
 	run, err := results.Read(dir)
 	if err != nil {
 		return err
+	}
+	if err := learn(run); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: what the trials took is not kept for later plans:", err)
 	}
 	analysis := compare.Analyze(run)
 	page := filepath.Join(dir, "report.html")
