@@ -52,10 +52,12 @@ func Environment(e backends.Entry, threads int) []string {
 }
 
 // environment is what a worker sees: a small fixed base and the thread counts
-// of every runtime that reads one, so that all are granted the same.
+// of every runtime that reads one, so that all are granted the same. A Python
+// process that is killed by a fault says where (PYTHONFAULTHANDLER): without it
+// a crash within a framework has no last words.
 func environment(c Cell, extra []string) []string {
 	n := strconv.Itoa(c.Settings.Threads)
-	env := []string{"LANG=C.UTF-8", "TZ=UTC", "PYTHONHASHSEED=0", "PYTHONUNBUFFERED=1"}
+	env := []string{"LANG=C.UTF-8", "TZ=UTC", "PYTHONHASHSEED=0", "PYTHONUNBUFFERED=1", "PYTHONFAULTHANDLER=1"}
 	for _, name := range []string{"GOMAXPROCS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"} {
 		env = append(env, name+"="+n)
 	}

@@ -283,6 +283,28 @@ func (t *trial) cutOff(ctx context.Context) bool {
 	return true
 }
 
+// words are what a worker answered in place of a reply, in one line. What goes
+// wrong before its hello is done goes wrong in its import.
+func words(e *backends.WorkerError) string {
+	at := e.At
+	if at == "hello" || at == "fork" {
+		at = "import"
+	}
+	said := strings.Join(strings.Fields(e.Message), " ")
+	if at == "" {
+		return said
+	}
+	return at + ": " + said
+}
+
+// outOfMemory is the reason of an end for lack of memory, with the limit.
+func outOfMemory(reason string, exit child.Exit) string {
+	if memory := exit.Memory(); memory != "" && !strings.Contains(reason, "the memory limit is") {
+		return reason + "; " + memory
+	}
+	return reason
+}
+
 // classify turns the way a trial stopped into its class. What the supervisor
 // did (limit, memory, interrupt) outranks what the pipe then said.
 func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
@@ -293,7 +315,7 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 	stopped := err != nil || exit.Killed && !exit.OK()
 	switch {
 	case exit.OOM:
-		t.end(results.EndOOM, exit.Reason)
+		t.end(results.EndOOM, outOfMemory(exit.Reason, exit))
 	case stopped && t.cutOff(ctx):
 	case errors.As(err, &wrong):
 		t.rec.Check = &wrong.Check
@@ -301,9 +323,9 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 	case errors.As(err, &said) && said.Class == "unsupported":
 		t.end(results.EndUnsupported, strings.TrimPrefix(said.Error(), "unsupported: "))
 	case errors.As(err, &said) && said.Class == "oom":
-		t.end(results.EndOOM, said.Error())
+		t.end(results.EndOOM, outOfMemory(words(said), exit))
 	case errors.As(err, &said):
-		t.end(results.EndCrashed, said.Error())
+		t.end(results.EndCrashed, words(said))
 	case errors.As(err, &broken):
 		t.end(results.EndProtocol, broken.Error())
 	case err != nil:
@@ -318,7 +340,7 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 		t.rec.Reason += fmt.Sprintf("; processes %v could not be killed and disturb what follows", exit.Left)
 	}
 	t.rec.Stderr = exit.Stderr
-	if t.rec.End == results.EndCrashed { // else the signal is our own
+	if t.rec.End == results.EndCrashed && said == nil { // else the signal is our own
 		t.rec.Signal = exit.Signal
 	}
 }

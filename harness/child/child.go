@@ -85,6 +85,7 @@ type Child struct {
 	pid        int
 	supervisor *exec.Cmd
 	mark       string
+	limit      int64 // Spec.MemoryLimit
 	stdin      *os.File
 	stdout     *os.File
 	control    *os.File // write end: closing it kills the tree
@@ -203,7 +204,7 @@ func launch(s Spec, order order) (*Child, parentEnds, error) {
 		f.Close()
 	}
 	c := &Child{
-		supervisor: cmd, mark: order.Mark, stdin: stdin[1], stdout: stdout[0], control: control[1],
+		supervisor: cmd, mark: order.Mark, limit: s.MemoryLimit, stdin: stdin[1], stdout: stdout[0], control: control[1],
 		stderr: newRing(s.StderrCap), done: make(chan struct{}), oomKills: kernelOOMKills(),
 	}
 	c.Stdin, c.Stdout = stdin[1], stdoutReader{c}
@@ -295,7 +296,7 @@ func (c *Child) finish(reports *json.Decoder, pipes parentEnds, stderrDone chan 
 	pipes.stderr.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 	<-stderrDone
 	pipes.stderr.Close()
-	c.exit.Killed = c.killed.Load()
+	c.exit.Killed, c.exit.Limit = c.killed.Load(), c.limit
 	c.exit.Stderr, c.exit.StderrTotal = c.Stderr(), c.stderr.total()
 	// Kill may come in while the worker is on its way out by itself.
 	if ours := c.exit.Killed && c.exit.Signal == "SIGKILL"; !ours {

@@ -2,8 +2,11 @@ package child
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/dlbench/dlbench/memprof"
 )
 
 // Exit is how a worker ended.
@@ -17,6 +20,7 @@ type Exit struct {
 	// Peak is the largest resident size of the tree that the memory guard saw,
 	// in bytes, 0 without a limit. It is sampled: for figures use memprof.
 	Peak   int64
+	Limit  int64         // Spec.MemoryLimit, bytes
 	Killed bool          // Kill ended it, or the context did
 	CPU    time.Duration // user and system time of the whole tree
 	Stderr string        // the last Spec.StderrCap bytes
@@ -28,17 +32,37 @@ type Exit struct {
 // OK says that the worker exited with code 0 by itself.
 func (e Exit) OK() bool { return e.Code == 0 && e.Signal == "" && !e.OOM }
 
-// String says how the worker ended, in a few words.
+// String says how the worker ended, in one line: with its own last words where
+// it ended by itself and badly.
 func (e Exit) String() string {
+	how := "exit code " + strconv.Itoa(e.Code)
 	switch {
 	case e.OOM:
 		return "out of memory: " + e.Reason
 	case e.Reason != "":
 		return e.Reason
 	case e.Signal != "":
-		return "killed by " + e.Signal
+		how = "killed by " + e.Signal
+	case e.Code == 0:
+		return how
 	}
-	return "exit code " + strconv.Itoa(e.Code)
+	if words := lastWords(e.Stderr); words != "" {
+		how += ": " + words
+	}
+	return how
+}
+
+// Memory says how much memory the worker's processes were seen to hold, and
+// what they could have had; empty without a limit.
+func (e Exit) Memory() string {
+	limit := "the memory limit is " + memprof.Figure{Bytes: e.Limit}.String()
+	switch {
+	case e.Limit == 0:
+		return ""
+	case e.Peak == 0:
+		return limit
+	}
+	return fmt.Sprintf("the process tree held up to %s, %s", memprof.Figure{Bytes: e.Peak}, limit)
 }
 
 // findComplaint classes an end as one for lack of memory where stderr says so.
@@ -70,7 +94,7 @@ func memoryComplaint(stderr string) string {
 	for line := range bytes.Lines([]byte(stderr)) {
 		for _, c := range complaints {
 			if bytes.Contains(line, c) {
-				return string(bytes.TrimSpace(line[:min(len(line), 300)]))
+				return oneLine(string(line), wordsCap)
 			}
 		}
 	}

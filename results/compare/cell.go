@@ -105,7 +105,11 @@ func why(r *results.Record) string {
 	if r.Phase != "" {
 		s += " in " + r.Phase
 	}
-	if reason := strings.TrimPrefix(r.Reason, r.End+": "); reason != "" {
+	reason := strings.TrimPrefix(r.Reason, r.End+": ")
+	if r.Phase != "" { // which a worker may name too
+		reason = strings.TrimPrefix(reason, r.Phase+": ")
+	}
+	if reason != "" {
 		s += ": " + reason
 	}
 	return s
