@@ -19,6 +19,9 @@ type Meta struct {
 	Workloads map[string]Workload `json:"workloads"`
 	// Backends says under which conditions each backend's workers were started.
 	Backends map[string]Backend `json:"backends,omitempty"`
+	// Shared: the timed and check trials of backends whose workers can were forked
+	// from one process per backend and pass; Record.Shared says which.
+	Shared bool `json:"shared,omitempty"`
 	// Notes is what a reader must know, by language ("en", "zh"): for example that
 	// batches are small to fit the time.
 	Notes map[string]string `json:"notes,omitempty"`

@@ -13,7 +13,7 @@ import (
 
 // Resume opens an interrupted run for more records. It refuses, naming each
 // field with both values, where suite, seed, plan, binary, baseline, policy,
-// the limits of a trial, cells or host are not those of m: trials under other
+// sharing of processes, the limits of a trial, cells or host are not those of m: trials under other
 // terms are of another run. The time of the whole suite may differ. The run
 // keeps the run.json it has, to which this resumption is added; a torn last
 // line is cut off.
@@ -74,6 +74,9 @@ func changes(was, now Meta) []string {
 	text("suite", was.Suite, now.Suite)
 	if was.Seed != now.Seed {
 		c = append(c, fmt.Sprintf("seed changed: %d, %d", was.Seed, now.Seed))
+	}
+	if was.Shared != now.Shared {
+		c = append(c, fmt.Sprintf("shared processes (--share-process) changed: %v, %v", was.Shared, now.Shared))
 	}
 	text("plan", was.Plan, now.Plan)
 	text("binary", was.Binary, now.Binary)

@@ -43,6 +43,7 @@ func TestResumeRefuses(t *testing.T) {
 	dir := write(t, run)
 	for field, change := range map[string]func(*results.Meta){
 		`suite changed: "synthetic", "other"`:                 func(m *results.Meta) { m.Suite = "other" },
+		`--share-process) changed: false, true`:               func(m *results.Meta) { m.Shared = true },
 		`plan changed: "sha256:0a0a`:                          func(m *results.Meta) { m.Plan = "sha256:ff" },
 		`binary changed: "sha256:0b0b`:                        func(m *results.Meta) { m.Binary = "sha256:ff" },
 		`baseline changed: "gorgonia", "eager"`:               func(m *results.Meta) { m.Baseline = "eager" },

@@ -22,7 +22,7 @@ import (
 func newRun() *cobra.Command {
 	var f suiteFlags
 	var out string
-	var resume, share bool
+	var resume bool
 	cmd := &cobra.Command{
 		Use:   "run --suite NAME",
 		Short: "Measure a suite and write its report",
@@ -46,17 +46,17 @@ An undecided comparison is a result and exits with 0.`,
   dlbench run --suite articles-small --share-process`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runSuite(cmd, &f, out, resume, share)
+			return runSuite(cmd, &f, out, resume)
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "the run's `folder` (default results/runs/SUITE-TIME)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the interrupted run in --out")
-	cmd.Flags().BoolVar(&share, "share-process", false, "import a framework once per pass and fork each trial from there")
+	cmd.Flags().BoolVar(&f.share, "share-process", false, "import a framework once per pass and fork each trial from there")
 	return cmd
 }
 
-func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume, share bool) error {
+func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error {
 	ctx := cmd.Context()
 	if resume && out == "" {
 		return errors.New("--resume needs --out with the folder of the interrupted run")
@@ -84,7 +84,7 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume, share bool)
 	if err := f.prepare(ctx, &plan, progress); err != nil {
 		return interruptedOr(ctx, err)
 	}
-	meta, err := f.meta(plan, mask, began, share)
+	meta, err := f.meta(plan, mask, began)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume, share bool)
 	for _, w := range append(earlier.Warnings, foreseen(meta)...) {
 		progress.warn(w)
 	}
-	if share && !meta.Shared {
+	if f.share && !meta.Shared {
 		progress.warn("--share-process: no worker of this run can be forked; every trial is a fresh process")
 	}
 	release, other := host.Measuring()

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type suiteFlags struct {
 	budget    time.Duration
 	budgetSet bool
 	limits    map[string]string
+	share     bool // imports, where they can be
 }
 
 func (f *suiteFlags) register(cmd *cobra.Command) {
@@ -139,6 +141,7 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Limits:    results.Limits{TrialNS: s.Limits.Trial.Nanoseconds(), SuiteNS: s.Limits.Suite.Nanoseconds(), MemoryBytes: s.Limits.Memory},
 		Workloads: plan.Workloads,
 		Notes:     f.notes(plan),
+		Shared:    f.share && slices.ContainsFunc(plan.Cells, harness.CanShare),
 	}
 	m.Host.Env = harness.WorkerEnv(plan.Cells)
 	if plan.OnGPU() {
@@ -147,7 +150,7 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 	for _, c := range plan.Cells {
 		m.Cells = append(m.Cells, c.Name)
 	}
-	m.Plan, err = planHash(plan)
+	m.Plan, err = planHash(plan, m.Shared)
 	return m, err
 }
 
@@ -169,7 +172,7 @@ func (f *suiteFlags) notes(plan harness.Plan) map[string]string {
 
 // planHash covers what the trials do: cells and steps, data and rounds are
 // compared field by field when a run is resumed.
-func planHash(plan harness.Plan) (string, error) {
+func planHash(plan harness.Plan, shared bool) (string, error) {
 	type cell struct {
 		Cell  results.Cell
 		Steps workloads.Steps
@@ -184,7 +187,13 @@ func planHash(plan harness.Plan) (string, error) {
 		}
 		cells = append(cells, cell{c.Name, c.Steps, argv})
 	}
-	text, err := json.Marshal(cells)
+	var trials any = cells
+	if shared { // other trials: forked ones
+		trials = struct {
+			Shared []cell
+		}{cells}
+	}
+	text, err := json.Marshal(trials)
 	if err != nil {
 		return "", err
 	}
