@@ -223,7 +223,7 @@ func (v *view) gpuSignals() []signal {
 			}
 			return float64(*g.Others), true
 		}), 0, number},
-		{text{"GPU: highest temperature", "GPU 最高温度"}, text{"no flag: the first row tells when it was too high", "不作标记：是否过热见上一行"}, of(func(g *results.GPU) (float64, bool) {
+		{text{"GPU: highest temperature", "GPU 最高温度"}, text{"no flag: too much heat shows in the first GPU row", "不作标记：过热见 GPU 的第一行"}, of(func(g *results.GPU) (float64, bool) {
 			if g.TemperatureC == nil {
 				return 0, false
 			}
