@@ -89,7 +89,7 @@ func Entry(name string, info backends.Info) (backends.Entry, error) {
 		return backends.Entry{}, err
 	}
 	info.Name = "fake-" + f.name
-	return backends.Entry{Info: info, Argv: []string{"{self}", "worker", "fake:" + name}, Devices: f.devices}, nil
+	return backends.Entry{Info: info, Argv: []string{"{self}", "worker", "fake:" + name}, Devices: f.devices, Forks: true}, nil
 }
 
 // Entries are the catalog entries of all fakes with their default arguments.
