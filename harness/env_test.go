@@ -22,6 +22,9 @@ func TestWorkerEnv(t *testing.T) {
 	if _, ok := env["GOGC"]; ok {
 		t.Error("a variable of the user's shell is shown")
 	}
+	if env = WorkerEnv([]Cell{two}); env["X"] != "" {
+		t.Error("a variable of the only backend is shown as one of all")
+	}
 	env = WorkerEnv([]Cell{one, two})
 	if _, ok := env["GOMAXPROCS"]; ok {
 		t.Error("a variable that differs between workers is shown")
@@ -38,7 +41,7 @@ func TestBackendEnv(t *testing.T) {
 		}
 	}
 	got := BackendEnv([]Cell{cell("a", 1, "X=1", "ALL=1"), cell("a", 2, "X=1", "ALL=1"), cell("b", 1, "ALL=1"), cell("b", 2, "ALL=1")})
-	want := map[string]map[string]string{"a": {"X": "1"}}
+	want := map[string]map[string]string{"a": {"X": "1", "ALL": "1"}, "b": {"ALL": "1"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -10,12 +10,21 @@ import (
 )
 
 // WorkerEnv is the environment that every worker of the cells gets: what one
-// of them has otherwise, such as another number of threads, is left out.
+// of them has otherwise, such as another number of threads, is left out, and so
+// is what the catalog sets for a backend.
 func WorkerEnv(cells []Cell) map[string]string {
+	return shared(cells, func(c Cell) []string {
+		c.Entry.Env = nil
+		return environment(c, nil)
+	})
+}
+
+// shared are the variables that are alike in the environments of all cells.
+func shared(cells []Cell, of func(Cell) []string) map[string]string {
 	var common map[string]string
 	for _, c := range cells {
 		env := map[string]string{}
-		for _, e := range environment(c, nil) {
+		for _, e := range of(c) {
 			k, v, _ := strings.Cut(e, "=")
 			env[k] = v
 		}
@@ -36,7 +45,7 @@ func BackendEnv(cells []Cell) map[string]map[string]string {
 	}
 	out := map[string]map[string]string{}
 	for backend, its := range of {
-		env := WorkerEnv(its)
+		env := shared(its, func(c Cell) []string { return environment(c, nil) })
 		maps.DeleteFunc(env, func(k, v string) bool { return common[k] == v })
 		if len(env) > 0 {
 			out[backend] = env

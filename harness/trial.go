@@ -290,7 +290,7 @@ func words(e *backends.WorkerError) string {
 	if at == "hello" || at == "fork" {
 		at = "import"
 	}
-	said := strings.Join(strings.Fields(e.Message), " ")
+	said := strings.TrimPrefix(strings.Join(strings.Fields(e.Message), " "), "unsupported: ")
 	if at == "" {
 		return said
 	}
@@ -321,7 +321,7 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 		t.rec.Check = &wrong.Check
 		t.end(results.EndWrong, wrong.Reason)
 	case errors.As(err, &said) && said.Class == "unsupported":
-		t.end(results.EndUnsupported, strings.TrimPrefix(said.Error(), "unsupported: "))
+		t.end(results.EndUnsupported, words(said))
 	case errors.As(err, &said) && said.Class == "oom":
 		t.end(results.EndOOM, outOfMemory(words(said), exit))
 	case errors.As(err, &said):

@@ -143,7 +143,7 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Notes:     f.notes(plan),
 		Shared:    f.share && slices.ContainsFunc(plan.Cells, harness.CanShare),
 	}
-	m.Host.Env = harness.WorkerEnv(plan.Cells)
+	m.Host.Env, m.Backends = harness.WorkerEnv(plan.Cells), conditions(plan)
 	if plan.OnGPU() {
 		m.Host.GPUs = host.GPUs()
 	}
@@ -152,6 +152,23 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 	}
 	m.Plan, err = planHash(plan, m.Shared)
 	return m, err
+}
+
+// conditions are those under which workers of a backend start, where they are
+// not those of all.
+func conditions(plan harness.Plan) map[string]results.Backend {
+	env, paths := harness.BackendEnv(plan.Cells), places()
+	out := map[string]results.Backend{}
+	for _, e := range plan.Entries() {
+		b := results.Backend{Env: env[e.Info.Name], Environment: e.Environment}
+		for k, v := range b.Env {
+			b.Env[k] = shortened(v, paths)
+		}
+		if len(b.Env) > 0 || b.Environment != "" {
+			out[e.Info.Name] = b
+		}
+	}
+	return out
 }
 
 // notes are what the suite says to its readers, and which data set was used

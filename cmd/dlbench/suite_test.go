@@ -1,0 +1,70 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/harness"
+	"github.com/dlbench/dlbench/results"
+)
+
+// What the catalog sets for a backend is recorded with the names of places, not
+// with this machine's paths.
+func TestConditions(t *testing.T) {
+	var plan harness.Plan
+	for _, e := range entries() {
+		if e.Info.Name == "pytorch-compile" || e.Info.Name == "gomlx" || e.Info.Name == "eager" {
+			plan.Cells = append(plan.Cells, harness.Cell{Entry: e, Name: results.Cell{Backend: e.Info.Name}})
+		}
+	}
+	got := conditions(plan)
+	if _, ok := got["eager"]; ok || len(got) != 2 {
+		t.Errorf("conditions of %v", got)
+	}
+	if got["gomlx"].Env["GOMLX_NO_AUTO_INSTALL"] != "1" || got["gomlx"].Environment != "" {
+		t.Errorf("gomlx: %+v", got["gomlx"])
+	}
+	compile := got["pytorch-compile"]
+	if compile.Environment != "pytorch" || compile.Env["PATH"] != "{path}" || compile.Env["TORCHINDUCTOR_CACHE_DIR"] != "{cache}/inductor" {
+		t.Errorf("pytorch-compile: %+v", compile)
+	}
+	// The entries that are started keep their paths.
+	for _, c := range plan.Cells {
+		if strings.Contains(strings.Join(c.Entry.Env, " "), "{") {
+			t.Errorf("%s starts with %q", c.Entry.Info.Name, c.Entry.Env)
+		}
+	}
+	if none := conditions(harness.Plan{Cells: []harness.Cell{{Entry: backends.Entry{Info: backends.Info{Name: "x"}}}}}); len(none) != 0 {
+		t.Errorf("%v", none)
+	}
+}
+
+// A Go backend has no malloc to tune: its tuned cell is unsupported, says why,
+// and the default one is measured.
+func TestTunedAllocatorOfGo(t *testing.T) {
+	t.Parallel()
+	suite := suiteFile(t, "eager, gorgonia", "cells: [{workload: TinyMlp, mode: train, batch: 4, precision: f32, allocator: [default, tuned], steps: {warmup-max: 10, blocks: 4, per-block: 5}}]")
+	dir := filepath.Join(t.TempDir(), "run")
+	if out := dlbench(t, "run", "--suite", suite, "--out", dir); out.code != exitOK {
+		t.Fatalf("exit %d\n%s", out.code, out.stderr)
+	}
+	run, err := results.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := 0
+	for _, r := range run.Records {
+		switch {
+		case r.Cell.Allocator == "" && r.End == results.EndOK:
+			ok++
+		case r.Cell.Allocator == "tuned" && r.End == results.EndUnsupported && strings.HasPrefix(r.Reason, "build: allocator tuned: Go programs"):
+		default:
+			t.Errorf("%s: %s (%s)", r.Cell.Name(), r.End, r.Reason)
+		}
+	}
+	if ok != 8 { // check, memory and two timed trials of two backends
+		t.Errorf("%d trials with the default allocator ended ok, want 8", ok)
+	}
+}
