@@ -31,8 +31,9 @@ type Conn struct {
 // Connect starts a worker anew: a session builds one program.
 type Connect func(ctx context.Context) (*Conn, error)
 
-// Command starts argv as a process, with the environment of this one and env.
-// What it writes to standard error goes to stderr too, which may be nil.
+// Command starts argv as a process. env is its whole environment; without any it
+// has that of this process and is granted one thread. What it writes to standard
+// error goes to stderr too, which may be nil.
 func Command(argv []string, stderr io.Writer, env ...string) Connect {
 	return func(ctx context.Context) (*Conn, error) {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -43,8 +44,7 @@ func Command(argv []string, stderr io.Writer, env ...string) Connect {
 		}
 		// A child of the worker may hold its standard error for longer than we wait.
 		cmd.WaitDelay = time.Second
-		cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
-		cmd.Env = append(cmd.Env, env...)
+		cmd.Env = environment(env)
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			return nil, err
@@ -69,6 +69,13 @@ func Command(argv []string, stderr io.Writer, env ...string) Connect {
 			out.Close()
 		}}, nil
 	}
+}
+
+func environment(env []string) []string {
+	if len(env) > 0 {
+		return env
+	}
+	return append(os.Environ(), "GOMAXPROCS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 }
 
 // Served runs a backend in this process, behind the same protocol.
@@ -107,6 +114,9 @@ func (s *suite) session(connect Connect, f func(*session) error) error {
 	defer cancel()
 	conn, err := connect(ctx)
 	if err != nil {
+		if ctx.Err() != nil && s.ctx.Err() == nil {
+			s.timeouts++
+		}
 		return fmt.Errorf("start: %w", err)
 	}
 	defer conn.Kill()

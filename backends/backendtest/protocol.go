@@ -120,8 +120,14 @@ func (s *suite) protocolCases(base resolved) {
 			return nil
 		}},
 	}
+	// Exit status and end of input are those of a process.
+	ends := []string{"too-long-request", "bye", "bye-first", "end-of-input"}
 	for _, tt := range cases {
-		s.try("protocol/"+tt.name, func() error { return s.session(s.connect, tt.f) })
+		connect := s.connect
+		if slices.Contains(ends, tt.name) {
+			connect = s.fresh
+		}
+		s.try("protocol/"+tt.name, func() error { return s.session(connect, tt.f) })
 	}
 	s.strictness(job)
 	s.refusals(job)

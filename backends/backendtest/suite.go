@@ -25,6 +25,9 @@ type Options struct {
 	// Timeout bounds one session; 0 is a minute. After the second session that
 	// reached it the suite stops.
 	Timeout time.Duration
+	// Forked, if set, begins sessions with the same worker that need no process of
+	// their own, as Forks does; and the worker's forking is a case then.
+	Forked Connect
 	// Mutants are workers with a deliberate mistake each.
 	Mutants []Mutant
 	// Only, if set, picks the cases to run by name; what they rest on (programs
@@ -44,20 +47,23 @@ type Mutant struct {
 }
 
 // Run holds the workers that connect starts to the suite. Case names are
-// "protocol/...", "state/...", "clock/...", "program/NAME/PRECISION" and
-// "mutant/...".
+// "protocol/...", "fork/...", "state/...", "clock/...", "program/NAME/PRECISION"
+// and "mutant/...".
 func Run(ctx context.Context, connect Connect, opts Options) Report {
 	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
 	if opts.Only == nil {
 		opts.Only = func(string) bool { return true }
 		opts.all = true
 	}
-	s := &suite{ctx: ctx, connect: connect, opts: opts, goldens: map[string]workloads.Golden{}}
+	s := &suite{ctx: ctx, fresh: connect, connect: connect, opts: opts, goldens: map[string]workloads.Golden{}}
 	s.report.Proven = map[string][]string{}
 	if err := s.hello(); err != nil || opts.Only("protocol/hello") {
 		if !s.add("protocol/hello", err) {
 			return s.report
 		}
+	}
+	if opts.Forked != nil && s.forkCases() {
+		s.connect = opts.Forked
 	}
 	for _, p := range programs() {
 		r, err := p.resolve(p.settings)
@@ -105,7 +111,8 @@ func (s *suite) whyHalted() string {
 // suite is one pass over a worker.
 type suite struct {
 	ctx      context.Context
-	connect  Connect
+	fresh    Connect // a process of its own for each session
+	connect  Connect // may share the import of a framework
 	opts     Options
 	info     backends.HelloReply
 	programs []resolved
@@ -164,7 +171,7 @@ func (s *suite) add(name string, err error) bool {
 
 // hello asks the worker what it is.
 func (s *suite) hello() error {
-	return s.session(s.connect, func(c *session) (err error) {
+	return s.session(s.fresh, func(c *session) (err error) {
 		if s.info, err = c.client.Hello(greeting); err != nil {
 			return err
 		}

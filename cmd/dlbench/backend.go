@@ -15,6 +15,7 @@ import (
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/backendtest"
 	"github.com/dlbench/dlbench/backends/catalog"
+	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/workloads"
 )
 
@@ -29,9 +30,14 @@ strictness, every op, loss and optimizer that it claims against the float64
 oracle, reset, step numbering, clocks, and deliberate mistakes that its results
 must reveal. The worker is an entry of the catalog, or any command after "--".
 
-Cases are named protocol/…, program/NAME/PRECISION, state/…, clock/…, mutant/…
-and claim/…. Each has a worker of its own, which may take one minute; after two
-that give no answer the suite stops.
+Cases are named protocol/…, fork/…, program/NAME/PRECISION, state/…, clock/…,
+mutant/… and claim/…. Each has a worker of its own, which may take one minute;
+after two that give no answer the suite stops. A worker that can fork loads its
+framework once and is forked for each case, except for those about the ends of
+processes; --fresh starts it anew for all.
+
+An entry of the catalog gets the environment that a trial with one thread has; a
+command gets that of this process, with the thread counts set to one.
 
 The exit code is 0 when every case passed and 4 when one failed.`,
 		Example: `  dlbench backend check gorgonia
@@ -44,46 +50,53 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			argv, env, err := workerCommand(args, cmd.ArgsLenAtDash() == 0)
+			w, err := workerCommand(args, cmd.ArgsLenAtDash() == 0)
 			if err != nil {
 				return err
 			}
-			return c.run(cmd, argv, env)
+			return c.run(cmd, w)
 		},
 	}
 	check.Flags().BoolVar(&c.asJSON, "json", false, "the whole report as JSON")
 	check.Flags().BoolVarP(&c.verbose, "verbose", "v", false, "each case as it comes, and all of the worker's standard error")
 	check.Flags().StringVar(&c.only, "only", "", "run the cases whose name contains `PATTERN`, or matches it if it has * ? or [")
+	check.Flags().BoolVar(&c.fresh, "fresh", false, "start the worker for every case, though it can fork")
 	cmd.AddCommand(check)
 	return cmd
 }
 
 var errWhichWorker = errors.New("which worker? Expected a NAME of the catalog (dlbench list backends), or -- CMD…")
 
-// workerCommand is the command to hold to the suite, and what its environment
-// has besides ours: the arguments themselves after a dash, else what the
+// checked is the worker to hold to the suite.
+type checked struct {
+	argv, env []string
+	forks     bool // it says so, or has to be asked
+}
+
+// workerCommand is the arguments themselves after a dash, else what the
 // catalog's entry says.
-func workerCommand(args []string, dashed bool) (argv, env []string, err error) {
+func workerCommand(args []string, dashed bool) (checked, error) {
 	if dashed {
-		return args, nil, nil
+		return checked{argv: args, forks: true}, nil
 	}
 	if len(args) != 1 {
-		return nil, nil, errWhichWorker
+		return checked{}, errWhichWorker
 	}
 	entry, err := catalog.Find(entries(), args[0])
 	if err != nil {
-		return nil, nil, err
+		return checked{}, err
 	}
-	return entry.Argv, entry.Env, ready([]backends.Entry{entry})
+	w := checked{argv: entry.Argv, env: harness.Environment(entry, 1), forks: entry.Forks}
+	return w, ready([]backends.Entry{entry})
 }
 
 // backendCheck is what "backend check" was asked for.
 type backendCheck struct {
-	asJSON, verbose bool
-	only            string
+	asJSON, verbose, fresh bool
+	only                   string
 }
 
-func (c backendCheck) run(cmd *cobra.Command, argv, env []string) error {
+func (c backendCheck) run(cmd *cobra.Command, w checked) error {
 	cache, err := workloads.DefaultCache()
 	if err != nil {
 		return err
@@ -111,7 +124,15 @@ func (c backendCheck) run(cmd *cobra.Command, argv, env []string) error {
 	}
 	out := cmd.OutOrStdout()
 	clear := c.tellProgress(cmd, &opts)
-	report := backendtest.Run(cmd.Context(), backendtest.Command(argv, noise, env...), opts)
+	if w.forks && !c.fresh {
+		forks := backendtest.NewForks(w.argv, noise, w.env...)
+		defer forks.Close()
+		// Whether a foreign worker forks, it is asked; the catalog's are held to it.
+		if w.env != nil || canFork(cmd.Context(), forks, opts.Timeout) {
+			opts.Forked = forks.Connect
+		}
+	}
+	report := backendtest.Run(cmd.Context(), backendtest.Command(w.argv, noise, w.env...), opts)
 	clear()
 	if c.asJSON {
 		enc := json.NewEncoder(out)
@@ -135,6 +156,19 @@ func (c backendCheck) run(cmd *cobra.Command, argv, env []string) error {
 		return exitError{code: exitTrialNotOK, err: fmt.Errorf("%d cases failed", failed)}
 	}
 	return nil
+}
+
+// canFork asks a worker for a fork, in place of which every other one must refuse
+// it. What is wrong with one that does not answer the suite will tell.
+func canFork(ctx context.Context, forks *backendtest.Forks, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := forks.Connect(ctx)
+	if err != nil {
+		return false
+	}
+	conn.Kill()
+	return true
 }
 
 // tellProgress shows how far the suite is: each case in verbose mode, a count
