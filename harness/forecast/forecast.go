@@ -24,7 +24,7 @@ const (
 type Sources struct {
 	Here      Known
 	Reference Known
-	Canary    float64 // seconds that the canary kernel takes here now; 0: not known
+	Canary    float64 // seconds that the canary kernel takes here at its fastest; 0: not known
 }
 
 // Cell is what the trials of one cell will take. Times are in seconds, memory in bytes.

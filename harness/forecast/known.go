@@ -12,7 +12,7 @@ import (
 // Known is what is known of one host.
 type Known struct {
 	Host   string  `json:"host"`   // see HostName
-	Canary float64 `json:"canary"` // seconds of the canary kernel; 0: not known
+	Canary float64 `json:"canary"` // seconds of the canary kernel at its fastest; 0: not known
 	// Between is the time from the end of a trial to the start of the next, and
 	// Fork what stands in place of the import where that is shared.
 	Between float64 `json:"between"`
@@ -101,7 +101,10 @@ func Learn(run results.Run) Known {
 			forks.add(phaseOf(r, "import"))
 		}
 	}
-	k.Canary, k.Between, k.Fork = medianOf(canaries), medianOf(gaps), forks.mean()
+	k.Between, k.Fork = medianOf(gaps), forks.mean()
+	if len(canaries) > 0 {
+		k.Canary = slices.Min(canaries)
+	}
 	for _, cell := range run.Meta.Cells {
 		if c, ok := learnCell(cell, run.Records); ok {
 			c.Calls = callsOf(run.Meta.Workloads[cell.Workload].Layers, cell.Mode == "train")
