@@ -47,7 +47,8 @@ class Model:
         raise NotImplementedError
 
     def compile_cache(self):
-        """"cold" or "warm" once something was compiled that is kept on disk, else ""."""
+        """Of what was compiled since the last call: "cold" if any of it had to be,
+        "warm" if all was found on disk, "" if nothing was or none is kept there."""
         return ""
 
     def device_peaks(self):

@@ -116,6 +116,7 @@ class Session:
         edges = [0] * (blocks + 1)
         steps = range(per_block)
         sync()
+        model.compile_cache()  # what a check compiled is not of these steps
         collected = self.collections.ns
         before = usage.read()
         edges[0] = clock()
@@ -133,8 +134,9 @@ class Session:
                  "block_ns": [max(1, edges[i + 1] - edges[i]) for i in range(blocks)],
                  "cpu_ns": cpu, "sys_ns": system, "minor_faults": faults, "voluntary_switches": voluntary,
                  "involuntary_switches": involuntary, "gc_ns": collected, "loss": _finite(model.loss(), s - 1)}
-        if model.compile_cache():
-            reply["compile_cache"] = model.compile_cache()
+        cache = model.compile_cache()
+        if cache:
+            reply["compile_cache"] = cache
         peaks = model.device_peaks() if self.job.purpose == "memory" else None
         if peaks is not None:
             reply["device_allocated"], reply["device_reserved"] = peaks

@@ -8,161 +8,15 @@ import contextlib
 import torch
 import torch._dynamo  # the first optimizer of a process imports it (seconds): that is import, not build
 import torch.optim
-import torch.utils.checkpoint
-from torch import nn
 from torch.nn import functional
 
 from ..errors import Unsupported
 from ..model import Model
+from . import pytorch_network
 
-OPS = ("dense conv2d maxpool2d avgpool batchnorm layernorm relu gelu sigmoid flatten embedding lstm attention dropout add "
-       "last-step softmax-cross-entropy sigmoid-cross-entropy sgd adam").split()
+LOSSES_AND_OPTIMIZERS = "softmax-cross-entropy sigmoid-cross-entropy sgd adam".split()
 DTYPES = {"f64": torch.float64, "f32": torch.float32, "tf32": torch.float32}
 NAMES = {torch.float64: "f64", torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
-
-
-class MeanPool(nn.Module):
-    """The mean over all positions: [N, C, H, W] -> [N, C], [N, T, D] -> [N, D]."""
-
-    def forward(self, x):
-        return x.mean((2, 3)) if x.dim() == 4 else x.mean(1)
-
-
-class LSTM(nn.LSTM):
-    """nn.LSTM with the output sequence alone, and its second bias held at 0."""
-
-    def __init__(self, inputs, units, **kind):
-        super().__init__(inputs, units, batch_first=True, **kind)
-        self.bias_hh_l0.requires_grad_(False)
-
-    def forward(self, x):
-        return super().forward(x)[0]
-
-
-class LastStep(nn.Module):
-    """x[:, T-1]: [N, T, D] -> [N, D]."""
-
-    def forward(self, x):
-        return x[:, -1]
-
-
-class Add(nn.Module):
-    """The sum of two tensors of one shape."""
-
-    def forward(self, a, b):
-        return a + b
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention with one projection for q, k and v, in this order."""
-
-    def __init__(self, width, heads, causal, **kind):
-        super().__init__()
-        self.heads, self.causal = heads, causal
-        self.qkv, self.out = nn.Linear(width, 3 * width, **kind), nn.Linear(width, width, **kind)
-
-    def forward(self, x):
-        q, k, v = (p.unflatten(-1, (self.heads, -1)).transpose(1, 2) for p in self.qkv(x).chunk(3, -1))
-        y = functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
-        return self.out(y.transpose(1, 2).flatten(2))
-
-
-def module(job, op, kind):
-    """The module of an op; kind is its device and dtype."""
-    shape = job.in_shape(op)
-    match op.kind:
-        case "dense":
-            return nn.Linear(shape[-1], op.units, bias=op.bias, **kind)
-        case "conv2d":
-            return nn.Conv2d(shape[0], op.filters, op.kernel, op.stride, op.pad, bias=op.bias, **kind)
-        case "maxpool2d":
-            return nn.MaxPool2d(op.size, op.stride)
-        case "avgpool":
-            return MeanPool()
-        case "batchnorm":
-            norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-            return norm(shape[0], op.epsilon, op.momentum, **kind)
-        case "layernorm":
-            return nn.LayerNorm(shape[-1], op.epsilon, **kind)
-        case "relu":
-            return nn.ReLU()
-        case "gelu":
-            return nn.GELU()
-        case "sigmoid":
-            return nn.Sigmoid()
-        case "flatten":
-            return nn.Flatten()
-        case "embedding":
-            return nn.Embedding(op.vocab, op.units, **kind)
-        case "lstm":
-            return LSTM(shape[-1], op.units, **kind)
-        case "attention":
-            return Attention(shape[-1], op.heads, op.causal, **kind)
-        case "dropout":
-            return nn.Dropout(job.rate(op))
-        case "add":
-            return Add()
-        case "last-step":
-            return LastStep()
-    raise Unsupported("op %s" % op)
-
-
-# Names of parameters inside a module, where they are not the program's own.
-_INSIDE = {"lstm": {"weight_ih": "weight_ih_l0", "weight_hh": "weight_hh_l0", "bias": "bias_ih_l0"}}
-
-
-@contextlib.contextmanager
-def _still(norms):
-    """Running statistics do not move."""
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
-
-
-class Network(nn.Module):
-    """The program's ops in their order. Without checkpoints and residuals it is
-    as flat as nn.Sequential."""
-
-    def __init__(self, job, kind):
-        super().__init__()
-        self.layers = nn.ModuleList(module(job, op, kind) for op in job.ops)
-        self.inputs = [op.inputs for op in job.ops]
-        self.chain = all(op.inputs == [op.number - 1] for op in job.ops)
-        self.segments = dict(job.segments)
-
-    def forward(self, x):
-        if self.chain and not self.segments:
-            for layer in self.layers:
-                x = layer(x)
-            return x
-        values, i = {-1: x}, 0
-        while i < len(self.layers):
-            last = self.segments.get(i)
-            if last is None:
-                values[i] = self.layers[i](*(values[j] for j in self.inputs[i]))
-            else:
-                values[last] = self._recomputed(i, last, values)
-                i = last
-            i += 1
-        return values[len(self.layers) - 1]
-
-    def _recomputed(self, first, last, values):
-        outside = sorted({j for i in range(first, last + 1) for j in self.inputs[i] if j < first})
-        norms = [m for i in range(first, last + 1) for m in self.layers[i].modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-
-        def segment(*given):
-            local = dict(zip(outside, given))
-            for i in range(first, last + 1):
-                local[i] = self.layers[i](*(local[j] for j in self.inputs[i]))
-            return local[last]
-
-        # The recomputation must not move the running statistics a second time.
-        return torch.utils.checkpoint.checkpoint(segment, *(values[j] for j in outside), use_reentrant=False,
-                                                 context_fn=lambda: (contextlib.nullcontext(), _still(norms)))
 
 
 def softmax_cross_entropy(z, y):
@@ -180,14 +34,14 @@ class Eager(Model):
         self.job = job
         self.device = torch.device(job.device)
         kind = {"device": self.device, "dtype": DTYPES[job.precision]}
-        self.network = Network(job, kind)
+        self.network = pytorch_network.network(job, kind)
         self.network.train(job.training)
-        self.held = self._held()
+        self.held = pytorch_network.held(job, self.network)
         self.initial = {name: torch.from_numpy(w.copy()) for name, w in weights.items()}
-        self._restore()
+        pytorch_network.restore(self.network, self.held, self.initial)
         self.params = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
         self.accumulated = job.accumulate
-        self.segments = len(self.network.segments)
+        self.segments = len(job.segments)
         self._data(x, y, kind)
         self.loss_fn = softmax_cross_entropy if job.loss.kind == "softmax-cross-entropy" else sigmoid_cross_entropy
         self.optimizer = self._optimizer() if job.training else None
@@ -205,25 +59,6 @@ class Eager(Model):
             self.step = self.train_accumulated
         else:
             self.step = self.train
-
-    def _held(self):
-        """Tensor of the network by the program's parameter name."""
-        held = {}
-        for op, layer in zip(self.job.ops, self.network.layers):
-            inside = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-            for p in self.job.params:
-                if op.name and p.name.startswith(op.name + "."):
-                    part = p.name[len(op.name) + 1:]
-                    held[p.name] = inside[_INSIDE.get(op.kind, {}).get(part, part)]
-        return held
-
-    @torch.no_grad()
-    def _restore(self):
-        for name, tensor in self.held.items():
-            tensor.copy_(self.initial[name])
-        for layer in self.network.layers:
-            if isinstance(layer, LSTM):
-                layer.bias_hh_l0.zero_()
 
     def _data(self, x, y, kind):
         tokens = self.job.input.kind == "tokens"
@@ -252,7 +87,7 @@ class Eager(Model):
     @torch.no_grad()
     def _dtypes(self):
         with self._frozen():
-            out = self.network(self.batch(0)[0][:max(2, self.job.batch // self.job.accumulate)])
+            out = self.network(self.batch(0)[0][:self.job.batch // self.job.accumulate])
         return {"params": NAMES[next(self.network.parameters()).dtype], "activations": NAMES[out.dtype]}
 
     def train(self, i):
@@ -317,7 +152,7 @@ class Eager(Model):
         return {name: t.detach().cpu().numpy() for name, t in self.held.items()}
 
     def reset(self):
-        self._restore()
+        pytorch_network.restore(self.network, self.held, self.initial)
         self.network.zero_grad()
         if self.optimizer is not None:
             self.optimizer.state.clear()
@@ -345,7 +180,7 @@ class PyTorch:
             versions["cuda"], versions["cudnn"] = torch.version.cuda, str(torch.backends.cudnn.version())
         torch.set_num_threads(threads)
         torch.set_num_interop_threads(1)
-        return {"kind": self.kind, "versions": versions, "ops": OPS, "precisions": precisions, "features": self.features,
+        return {"kind": self.kind, "versions": versions, "ops": pytorch_network.OPS + LOSSES_AND_OPTIMIZERS, "precisions": precisions, "features": self.features,
                 "threads": "torch.set_num_threads, 1 inter-op thread", "effective_threads": torch.get_num_threads(),
                 "flush_denormals": _flushes()}
 
