@@ -242,9 +242,13 @@ func (v *view) sample() fact {
 			hi = max(hi, n)
 		}
 	}
-	value := textf("%s, each a fresh process", "%s，每次都是全新进程", counts(len(v.trials), "trial", "次试验"))
+	process := text{"each a fresh process", "每次都是全新进程"}
+	if shared := v.sharedTrials(); shared > 0 {
+		process = textf("%d of them forked after a shared import", "其中 %d 次在共享导入之后派生", shared)
+	}
+	value := textf("%s, %s", "%s，%s", counts(len(v.trials), "trial", "次试验"), process)
 	if timed := v.timedTrials(); timed > 0 && timed < len(v.trials) {
-		value = textf("%s (%d of them timed), each a fresh process", "%s（其中 %d 次计时），每次都是全新进程", counts(len(v.trials), "trial", "次试验"), timed)
+		value = textf("%s (%d of them timed), %s", "%s（其中 %d 次计时），%s", counts(len(v.trials), "trial", "次试验"), timed, process)
 	}
 	if hi > 0 {
 		rounds := textf("%d", "%d", hi)

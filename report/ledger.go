@@ -238,3 +238,15 @@ func processes(s spoken) (text, string) {
 	}
 	return textf("forked after a shared import in %d of %d trials", "%[2]d 次试验中有 %[1]d 次在共享导入之后派生", shared, trials), "both"
 }
+
+// sharedTrials counts trials that were forked from a process which had imported
+// their framework.
+func (v *view) sharedTrials() int {
+	n := 0
+	for _, t := range v.trials {
+		if t.Record.Shared {
+			n++
+		}
+	}
+	return n
+}

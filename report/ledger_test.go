@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -79,8 +80,25 @@ func TestLedger(t *testing.T) {
 			t.Errorf("%s: differ is %v", test.label, row.Differ)
 		}
 	}
+	// What is above its grant is in every form that a person reads.
+	for _, w := range writers[:2] {
+		var b bytes.Buffer
+		if err := w.write(&b, run, compare.Analyze(run)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "trials used more CPU than granted") {
+			t.Errorf("%s does not say who used more CPU than granted", w.name)
+		}
+	}
+	var b bytes.Buffer
+	if err := Text(&b, run, compare.Analyze(run), TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "trials used more CPU than granted: MnistCnn train f32 batch=8 JAX") {
+		t.Errorf("the text does not say who used more CPU than granted:\n%s", b.String())
+	}
 	page := renderHTML(t, run, compare.Analyze(run))
-	for _, want := range []string{"cold in 1, warm in 31 trials", "冷：1 次，热：31 次", "调优的内存分配器", "tuned allocator"} {
+	for _, want := range []string{"28 of them forked after a shared import", "其中 28 次在共享导入之后派生", "fresh or forked from one", "cold in 1, warm in 31 trials", "冷：1 次，热：31 次", "调优的内存分配器", "tuned allocator"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -10,13 +10,17 @@ type methodSection struct {
 
 func (v *view) method() methodSection {
 	p := v.analysis.Policy
+	process := text{"One trial is one fresh child process; the sample is the trial, never the step.", "一次试验就是一个全新的子进程；样本是试验，而不是训练步。"}
+	if v.sharedTrials() > 0 {
+		process = text{"One trial is one child process, fresh or forked from one that only imported the framework; the sample is the trial, never the step.", "一次试验就是一个子进程：全新启动，或由只导入过框架的进程派生；样本是试验，而不是训练步。"}
+	}
 	return methodSection{
 		section: section{
 			ID: "method", Nav: text{"Method and data", "方法与数据"},
 			Title: text{"Method in ten lines, and the data", "十条方法说明与原始数据"},
 		},
 		Lines: []text{
-			{"One trial is one fresh child process; the sample is the trial, never the step.", "一次试验就是一个全新的子进程；样本是试验，而不是训练步。"},
+			process,
 			{"Every backend loads the same weights and the same batches, byte for byte.", "每个后端加载逐字节相同的权重与批次。"},
 			{"Before timing, losses, logits and parameters are held to a float64 oracle within a two-sided error budget; the build that is checked is the build that is timed.", "计时之前，损失、logits 与参数都须在双侧误差预算内与 float64 参考答案一致；核对的与计时的是同一次构建。"},
 			{"Then parameters and optimizer state are reset, and the loss of the last measured step is held to the oracle too.", "随后重置参数与优化器状态；最后一个测量步的损失也须与参考答案一致。"},
