@@ -104,6 +104,8 @@ type Entry struct {
 	// Environment names the framework environment that it runs in, such as
 	// "pytorch" or "pytorch@2.14.0"; empty for what needs none.
 	Environment string
+	// EnvironmentCUDA is used instead for device cuda; empty: the same one.
+	EnvironmentCUDA string
 	// Devices that it may be asked for; nil means the CPU alone.
 	Devices []string
 	// Forks: the worker understands Fork, so that its import can be shared.

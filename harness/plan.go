@@ -78,10 +78,7 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 		if w := describe(line.Spec, program); len(w.Layers) > len(p.Workloads[program.Name].Layers) {
 			p.Workloads[program.Name] = w
 		}
-		for _, name := range suite.Backends {
-			if !kept(sel.Backends, name) {
-				continue
-			}
+		for _, name := range sel.backends(suite) {
 			i := slices.IndexFunc(entries, func(e backends.Entry) bool { return e.Info.Name == name })
 			if i < 0 {
 				return Plan{}, fmt.Errorf("suite %s: backend %q is not in the catalog; `dlbench list backends` shows it", suite.Name, name)
@@ -102,11 +99,14 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 	return p, nil
 }
 
-// Entries returns the catalog entry of every backend that has a cell.
+// Entries returns the catalog entry of every backend that has a cell; two where
+// it runs in another environment on another device.
 func (p Plan) Entries() []backends.Entry {
 	var all []backends.Entry
 	for _, c := range p.Cells {
-		if !slices.ContainsFunc(all, func(e backends.Entry) bool { return e.Info.Name == c.Entry.Info.Name }) {
+		if !slices.ContainsFunc(all, func(e backends.Entry) bool {
+			return e.Info.Name == c.Entry.Info.Name && e.Environment == c.Entry.Environment
+		}) {
 			all = append(all, c.Entry)
 		}
 	}
@@ -153,10 +153,33 @@ func dialectOf(e backends.Entry, p workloads.Program) string {
 	return ""
 }
 
+// backends are those of the suite that are kept, in its order. A selection may
+// name a backend of the suite in another version, X@VERSION: it comes after X.
+func (sel Selection) backends(suite workloads.Suite) []string {
+	var names []string
+	for _, name := range suite.Backends {
+		if kept(sel.Backends, name) {
+			names = append(names, name)
+		}
+		for _, b := range sel.Backends {
+			if plainName(b) == name && b != name && !slices.Contains(suite.Backends, b) && !slices.Contains(names, b) {
+				names = append(names, b)
+			}
+		}
+	}
+	return names
+}
+
+// plainName is a backend's name without the version of its environment.
+func plainName(backend string) string {
+	name, _, _ := strings.Cut(backend, "@")
+	return name
+}
+
 // check refuses a selection that names what the suite does not have.
 func (sel Selection) check(suite workloads.Suite, lines []workloads.Planned) error {
 	for _, b := range sel.Backends {
-		if !slices.Contains(suite.Backends, b) {
+		if !slices.Contains(suite.Backends, b) && !slices.Contains(suite.Backends, plainName(b)) {
 			return fmt.Errorf("--backend %s: suite %s has %v", b, suite.Name, suite.Backends)
 		}
 	}

@@ -113,3 +113,32 @@ func TestPrepareAsksTheOracle(t *testing.T) {
 		t.Errorf("an oracle that fails: %v, want the cell named", err)
 	}
 }
+
+// Another version of a backend of the suite may be named beside it.
+func TestNewPlanOfVersions(t *testing.T) {
+	all := catalogOf("eager", "gorgonia", "gomlx", "gorgonia@0.9", "gomlx@mine")
+	backendsOf := func(sel ...string) (names []string) {
+		t.Helper()
+		p, err := NewPlan(smoke(t), all, Selection{Backends: sel, Workloads: []string{"TinyMlp"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range p.Entries() {
+			names = append(names, e.Info.Name)
+		}
+		return names
+	}
+	for want, sel := range map[string][]string{
+		"gorgonia gorgonia@0.9": {"gorgonia@0.9", "gorgonia"},
+		"gorgonia@0.9":          {"gorgonia@0.9", "gorgonia@0.9"},
+		"eager gomlx@mine":      {"gomlx@mine", "eager"},
+		"eager gorgonia gomlx":  nil,
+	} {
+		if got := strings.Join(backendsOf(sel...), " "); got != want {
+			t.Errorf("--backend %v runs %q, want %q", sel, got, want)
+		}
+	}
+	if _, err := NewPlan(smoke(t), all, Selection{Backends: []string{"fast@1"}}); err == nil || !strings.Contains(err.Error(), "fast@1") {
+		t.Errorf("a version of a backend that the suite lacks: %v", err)
+	}
+}

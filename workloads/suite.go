@@ -77,8 +77,9 @@ type Planned struct {
 }
 
 var (
-	suiteName   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$`)
-	backendName = regexp.MustCompile(`^[a-z][a-z0-9]*([-_.][a-z][a-z0-9]*)*$`)
+	suiteName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$`)
+	// With the version or label of an environment where that is not the pinned one.
+	backendName = regexp.MustCompile(`^[a-z][a-z0-9]*([-_.][a-z][a-z0-9]*)*(@[0-9A-Za-z]([0-9A-Za-z._+-]*[0-9A-Za-z])?)?$`)
 	metricName  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 )
 

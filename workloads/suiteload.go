@@ -85,8 +85,8 @@ func (r *reader) backends(v yamlValue) []string {
 		name := b.text()
 		switch {
 		case r.err != nil:
-		case !backendName.MatchString(name) || len(name) > 40:
-			b.fail("name %s: expected lower-case words joined by dashes, each beginning with a letter", quote(name))
+		case !backendName.MatchString(name) || len(name) > 80 || gomaxprocs.MatchString(name):
+			b.fail("name %s: expected lower-case words joined by dashes, each beginning with a letter, and perhaps @VERSION", quote(name))
 		case slices.Contains(out, name):
 			b.fail("duplicate backend %s", quote(name))
 		}

@@ -15,21 +15,24 @@ func frameworks() []backends.Entry {
 		static   = "static-graph"
 		compiled = "compiled"
 	)
+	// On linux/amd64 PyTorch's one build is for both. The others' builds for CUDA
+	// need different versions of the same libraries, so each has an environment.
+	pytorch, tensorflow, jax := where{"pytorch", ""}, where{"tensorflow", "tensorflow-cuda"}, where{"jax", "jax-cuda"}
 	return []backends.Entry{
-		framework("pytorch", eager, "pytorch", corrected),
-		framework("pytorch-compile", compiled, "pytorch", corrected,
+		framework("pytorch", eager, pytorch, corrected),
+		framework("pytorch-compile", compiled, pytorch, corrected,
 			// The compiler calls the host's C++ compiler, and keeps what it made.
 			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor"),
-		framework("pytorch-jit", static, "pytorch", corrected),
-		framework("tensorflow", eager, "tensorflow", uncorrected, quietTensorFlow),
-		framework("tensorflow-function", static, "tensorflow", uncorrected, quietTensorFlow),
-		framework("tensorflow-xla", compiled, "tensorflow", uncorrected, quietTensorFlow),
-		framework("tensorflow-session", static, "tensorflow", uncorrected, quietTensorFlow),
-		framework("keras-tensorflow", static, "keras", uncorrected, quietTensorFlow, "KERAS_BACKEND=tensorflow", kerasHome),
-		framework("keras-torch", eager, "keras", uncorrected, quietTensorFlow, "KERAS_BACKEND=torch", kerasHome),
-		framework("keras-jax", compiled, "keras", uncorrected, quietTensorFlow, "KERAS_BACKEND=jax", kerasHome),
-		framework("jax", compiled, "jax", corrected),
-		framework("jax-eager", eager, "jax", corrected),
+		framework("pytorch-jit", static, pytorch, corrected),
+		framework("tensorflow", eager, tensorflow, uncorrected, quietTensorFlow),
+		framework("tensorflow-function", static, tensorflow, uncorrected, quietTensorFlow),
+		framework("tensorflow-xla", compiled, tensorflow, uncorrected, quietTensorFlow),
+		framework("tensorflow-session", static, tensorflow, uncorrected, quietTensorFlow),
+		framework("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}, uncorrected, quietTensorFlow, "KERAS_BACKEND=tensorflow", kerasHome),
+		framework("keras-torch", eager, where{"keras", ""}, uncorrected, quietTensorFlow, "KERAS_BACKEND=torch", kerasHome),
+		framework("keras-jax", compiled, where{"keras", "jax-cuda"}, uncorrected, quietTensorFlow, "KERAS_BACKEND=jax", kerasHome),
+		framework("jax", compiled, jax, corrected),
+		framework("jax-eager", eager, jax, corrected),
 		onnxruntime(),
 	}
 }
@@ -43,10 +46,14 @@ const (
 	kerasHome = "KERAS_HOME={cache}/keras"
 )
 
+// where are the environments of a framework: the plain one, and the one that
+// cells on a GPU use, if that is another.
+type where struct{ plain, cuda string }
+
 // framework is a row for a backend that trains and infers on CPU and CUDA.
 // What a worker says of itself in its hello must agree with it; versions and
 // the phrase on threads only a worker knows.
-func framework(name, kind, environment, epsilon string, env ...string) backends.Entry {
+func framework(name, kind string, in where, epsilon string, env ...string) backends.Entry {
 	return backends.Entry{
 		Info: backends.Info{
 			Name: name, Kind: kind,
@@ -54,18 +61,18 @@ func framework(name, kind, environment, epsilon string, env ...string) backends.
 			Precisions: []workloads.Precision{workloads.F32, workloads.F64},
 			Dialect:    map[string]string{"adam-epsilon": epsilon},
 		},
-		Argv:        []string{"{env:" + environment + "}/bin/python", "-s", "{python}/worker.py", name},
+		Argv:        []string{"{interpreter}", "-s", "{python}/worker.py", name},
 		Env:         env,
-		Environment: environment,
-		Devices:     []string{"cpu", "cuda"},
-		Forks:       true,
+		Environment: in.plain, EnvironmentCUDA: in.cuda,
+		Devices: []string{"cpu", "cuda"},
+		Forks:   true,
 	}
 }
 
 // onnxruntime only infers, on graphs that PyTorch's environment exports.
 func onnxruntime() backends.Entry {
-	e := framework("onnxruntime", "static-graph", "onnxruntime", corrected,
-		"DLBENCH_EXPORT_PYTHON={env:pytorch}/bin/python", "DLBENCH_EXPORTS={cache}/exports")
+	e := framework("onnxruntime", "static-graph", where{"onnxruntime", ""}, corrected,
+		"DLBENCH_EXPORT_PYTHON={interpreter:pytorch}", "DLBENCH_EXPORTS={cache}/exports")
 	e.Info.Precisions = []workloads.Precision{workloads.F32}
 	e.Devices = []string{"cpu"}
 	return e

@@ -7,10 +7,14 @@ import (
 	"github.com/dlbench/dlbench/workloads"
 )
 
-// No place may be left in what is started: a worker would be looked for at "{env:…".
+// No place may be left in what is started: a worker would be looked for at "{interpreter}".
 func TestEveryPlaceIsKnown(t *testing.T) {
 	t.Setenv(workloads.CacheEnv, "/cache")
-	for _, e := range entries() {
+	s, err := here(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range s.entries() {
 		for _, s := range append(e.Argv, e.Env...) {
 			if strings.ContainsAny(s, "{}") {
 				t.Errorf("%s: %s has a place that nothing fills", e.Info.Name, s)
@@ -20,9 +24,9 @@ func TestEveryPlaceIsKnown(t *testing.T) {
 }
 
 func TestShortenedNamesNoPath(t *testing.T) {
-	paths := map[string]string{"cache": "/c", "env:a": "/c/environments/a", "self": "", "path": "/usr/bin:/bin"}
+	paths := map[string]string{"cache": "/c", "interpreter:a": "/c/environments/a/bin/python", "self": "", "path": "/usr/bin:/bin"}
 	for in, want := range map[string]string{
-		"/c/environments/a/bin/python":   "{env:a}/bin/python",
+		"/c/environments/a/bin/python":   "{interpreter:a}",
 		"X={nothing}":                    "X={nothing}",
 		"INDUCTOR=/c/inductor":           "INDUCTOR={cache}/inductor",
 		"PATH=/usr/bin:/bin":             "PATH={path}",

@@ -9,11 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/python/environment"
 	"github.com/dlbench/dlbench/workloads"
 )
 
 func newList() *cobra.Command {
 	var asJSON bool
+	var envs []string
 	cmd := &cobra.Command{
 		Use:     "list backends|workloads|suites",
 		Short:   "List what can run here, and why an entry cannot",
@@ -29,34 +32,29 @@ func newList() *cobra.Command {
 			var rows [][]string
 			switch args[0] {
 			case "backends":
-				rows = backendRows()
+				s, err := here(cmd.Context(), envs)
+				if err != nil {
+					return err
+				}
+				rows = backendRows(s)
 			case "workloads":
 				rows = workloadRows()
 			case "suites":
 				rows = suiteRows()
 			}
-			if asJSON {
-				return writeJSON(cmd, rows)
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for i, row := range rows {
-				if i == 0 {
-					row = upper(row)
-				}
-				fmt.Fprintln(w, strings.Join(row, "\t"))
-			}
-			return w.Flush()
+			return writeRows(cmd, rows, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, one object per entry")
+	registerEnv(cmd, &envs)
 	return cmd
 }
 
 // The first row of each table holds the names of its columns.
 
-func backendRows() [][]string {
-	rows := [][]string{{"backend", "kind", "state", "versions", "precisions", "features"}}
-	for _, e := range entries() {
+func backendRows(s site) [][]string {
+	rows := [][]string{{"backend", "kind", "state", "versions", "devices", "precisions", "features"}}
+	for _, e := range s.entries() {
 		state := "ready"
 		if e.Need != nil {
 			if err := e.Need(); err != nil {
@@ -67,9 +65,33 @@ func backendRows() [][]string {
 		for _, p := range e.Info.Precisions {
 			precisions = append(precisions, string(p))
 		}
-		rows = append(rows, []string{e.Info.Name, e.Info.Kind, state, versionsOf(e.Info.Versions), strings.Join(precisions, " "), strings.Join(e.Info.Features, " ")})
+		rows = append(rows, []string{e.Info.Name, e.Info.Kind, state, versionsOf(s.versions(e)), strings.Join(devices(e), " "), strings.Join(precisions, " "), strings.Join(e.Info.Features, " ")})
 	}
 	return rows
+}
+
+// versions of an entry's library: those of a framework are in its environment.
+func (s site) versions(e backends.Entry) map[string]string {
+	if e.Environment == "" {
+		return e.Info.Versions
+	}
+	r := parsed(e.Environment)
+	if own := s.brought(r); own != "" {
+		return map[string]string{"in": own}
+	}
+	state := s.store.Look(r)
+	spec, err := environment.Find(r.Name)
+	if err != nil || state.Condition != environment.Ready {
+		return nil
+	}
+	return state.Marker.Versions(spec)
+}
+
+func devices(e backends.Entry) []string {
+	if e.Devices == nil {
+		return []string{workloads.DeviceCPU}
+	}
+	return e.Devices
 }
 
 func workloadRows() [][]string {
@@ -102,6 +124,21 @@ func suiteRows() [][]string {
 		rows = append(rows, []string{s.Name, s.Title["en"], strings.Join(s.Backends, " "), fmt.Sprintf("%d to %d", s.Rounds.Min, s.Rounds.Max), limit})
 	}
 	return rows
+}
+
+// writeRows writes a table, or its rows as JSON.
+func writeRows(cmd *cobra.Command, rows [][]string, asJSON bool) error {
+	if asJSON {
+		return writeJSON(cmd, rows)
+	}
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for i, row := range rows {
+		if i == 0 {
+			row = upper(row)
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
 }
 
 // writeJSON writes one object per row, keyed by the first row.

@@ -20,7 +20,7 @@ import (
 
 func newPlan() *cobra.Command {
 	var f suiteFlags
-	var asJSON, share, referenceOnly bool
+	var asJSON, referenceOnly bool
 	cmd := &cobra.Command{
 		Use:   "plan --suite NAME",
 		Short: "Show what a suite would run, how long and in how much memory",
@@ -39,7 +39,7 @@ lack it.`,
   dlbench plan --suite articles --share-process`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, err := f.plan()
+			plan, err := f.plan(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -58,12 +58,12 @@ lack it.`,
 				return err
 			}
 			p.Warnings = append(p.Warnings, foreseen(meta)...)
-			return p.print(out, plan, share)
+			return p.print(out, plan, f.share)
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	cmd.Flags().BoolVar(&share, "share-process", false, "show the cells' trials as they are with a shared import")
+	cmd.Flags().BoolVar(&f.share, "share-process", false, "show the cells' trials as they are with a shared import")
 	cmd.Flags().BoolVar(&referenceOnly, "reference", false, "leave out what was measured on this host")
 	return cmd
 }

@@ -61,11 +61,11 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	if resume && out == "" {
 		return errors.New("--resume needs --out with the folder of the interrupted run")
 	}
-	plan, err := f.plan()
+	plan, err := f.plan(ctx)
 	if err != nil {
 		return err
 	}
-	if err := ready(plan.Entries()); err != nil {
+	if err := f.site.ready(plan.Entries()); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -33,6 +33,8 @@ type suiteFlags struct {
 	budgetSet bool
 	limits    map[string]string
 	share     bool // imports, where they can be
+	envs      []string
+	site      site // after plan
 }
 
 func (f *suiteFlags) register(cmd *cobra.Command) {
@@ -41,6 +43,7 @@ func (f *suiteFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.workloads, "workload", nil, "only these workloads (`A,B`)")
 	cmd.Flags().StringSliceVar(&f.specs, "spec", nil, "workload `file` of your own that the suite names; may be repeated")
 	cmd.Flags().StringVar(&f.data, "data", "", "a `folder` with MNIST (IDX), CIFAR-10 (binary) or text in a folder per class, instead of generated data")
+	registerEnv(cmd, &f.envs)
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the order of trials")
 	cmd.Flags().DurationVar(&f.budget, "budget", 0, "measure for at most this long once the minimum of rounds is done (`10m`)")
 	cmd.Flags().StringToStringVar(&f.limits, "limit", nil, "a limit of the suite, replaced: `trial=60s`, memory=4GiB, suite=10m")
@@ -48,12 +51,21 @@ func (f *suiteFlags) register(cmd *cobra.Command) {
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.budgetSet = cmd.Flags().Changed("budget") }
 }
 
+// registerEnv adds the flag of the user's own environments.
+func registerEnv(cmd *cobra.Command, envs *[]string) {
+	cmd.Flags().StringArrayVar(envs, "env", nil, "your own environment for a framework, or beside it: `NAME=PATH` or NAME@LABEL=PATH; may be repeated")
+}
+
 // plan reads the suite and resolves its cells.
-func (f *suiteFlags) plan() (harness.Plan, error) {
+func (f *suiteFlags) plan(ctx context.Context) (harness.Plan, error) {
 	suite, err := findSuite(f.suite)
 	if err != nil {
 		return harness.Plan{}, err
 	}
+	if f.site, err = here(ctx, f.envs); err != nil {
+		return harness.Plan{}, err
+	}
+	f.site = f.site.with(slices.Concat(suite.Backends, f.backends)...)
 	if err := f.override(&suite); err != nil {
 		return harness.Plan{}, err
 	}
@@ -65,7 +77,16 @@ func (f *suiteFlags) plan() (harness.Plan, error) {
 		}
 		sel.Own = append(sel.Own, spec)
 	}
-	return harness.NewPlan(suite, entries(), sel)
+	plan, err := harness.NewPlan(suite, f.site.entries(), sel)
+	if err != nil {
+		return harness.Plan{}, err
+	}
+	for i, c := range plan.Cells {
+		if c.Settings.Device != workloads.DeviceCPU {
+			plan.Cells[i].Entry = f.site.onDevice(c.Entry.Info.Name, c.Settings.Device)
+		}
+	}
+	return plan, nil
 }
 
 // findSuite reads a suite file where name looks like a path, else the shipped
@@ -143,32 +164,53 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Notes:     f.notes(plan),
 		Shared:    f.share && slices.ContainsFunc(plan.Cells, harness.CanShare),
 	}
-	m.Host.Env, m.Backends = harness.WorkerEnv(plan.Cells), conditions(plan)
+	m.Host.Env, m.Backends = harness.WorkerEnv(plan.Cells), f.site.conditions(plan)
 	if plan.OnGPU() {
 		m.Host.GPUs = host.GPUs()
 	}
 	for _, c := range plan.Cells {
 		m.Cells = append(m.Cells, c.Name)
 	}
-	m.Plan, err = planHash(plan, m.Shared)
+	m.Plan, err = planHash(plan, f.site, m.Shared)
 	return m, err
 }
 
 // conditions are those under which workers of a backend start, where they are
 // not those of all.
-func conditions(plan harness.Plan) map[string]results.Backend {
-	env, paths := harness.BackendEnv(plan.Cells), places()
+func (s site) conditions(plan harness.Plan) map[string]results.Backend {
+	env, paths := harness.BackendEnv(plan.Cells), s.places()
 	out := map[string]results.Backend{}
 	for _, e := range plan.Entries() {
-		b := results.Backend{Env: env[e.Info.Name], Environment: e.Environment}
-		for k, v := range b.Env {
-			b.Env[k] = shortened(v, paths)
+		b, again := out[e.Info.Name]
+		if again { // on another device, in another environment
+			b.Environment += ", "
+		} else {
+			b.Env = env[e.Info.Name]
+			for k, v := range b.Env {
+				b.Env[k] = shortened(v, paths)
+			}
 		}
+		name, bytes := s.describe(e.Environment)
+		b.Environment += name
+		b.DiskBytes += bytes
 		if len(b.Env) > 0 || b.Environment != "" {
 			out[e.Info.Name] = b
 		}
 	}
 	return out
+}
+
+// describe is how a run records an environment: by name, with the user's own
+// marked, and by the bytes that it takes on disk, 0 where that is not known.
+func (s site) describe(name string) (string, int64) {
+	if name == "" {
+		return "", 0
+	}
+	r := parsed(name)
+	if s.brought(r) != "" {
+		return name + " (the user's own)", 0
+	}
+	return name, s.store.Look(r).Marker.Bytes
 }
 
 // notes are what the suite says to its readers, and which data set was used
@@ -189,20 +231,21 @@ func (f *suiteFlags) notes(plan harness.Plan) map[string]string {
 
 // planHash covers what the trials do: cells and steps, data and rounds are
 // compared field by field when a run is resumed.
-func planHash(plan harness.Plan, shared bool) (string, error) {
+func planHash(plan harness.Plan, s site, shared bool) (string, error) {
 	type cell struct {
 		Cell  results.Cell
 		Steps workloads.Steps
 		Argv  []string
+		In    string `json:",omitempty"`
 	}
 	var cells []cell
-	paths := places()
+	paths := s.places()
 	for _, c := range plan.Cells {
 		var argv []string
 		for _, a := range c.Entry.Argv {
 			argv = append(argv, shortened(a, paths))
 		}
-		cells = append(cells, cell{c.Name, c.Steps, argv})
+		cells = append(cells, cell{c.Name, c.Steps, argv, s.identity(c.Entry.Environment)})
 	}
 	var trials any = cells
 	if shared { // other trials: forked ones
@@ -216,6 +259,18 @@ func planHash(plan harness.Plan, shared bool) (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// identity names what an environment holds: a run must not go on in another.
+func (s site) identity(name string) string {
+	if name == "" {
+		return ""
+	}
+	r := parsed(name)
+	if own := s.brought(r); own != "" {
+		return own
+	}
+	return s.store.Look(r).Marker.Identity()
 }
 
 func metrics(byMode map[workloads.Mode]string) map[string]string {

@@ -14,12 +14,16 @@ import (
 // with this machine's paths.
 func TestConditions(t *testing.T) {
 	var plan harness.Plan
-	for _, e := range entries() {
+	s, err := here(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range s.entries() {
 		if e.Info.Name == "pytorch-compile" || e.Info.Name == "gomlx" || e.Info.Name == "eager" {
 			plan.Cells = append(plan.Cells, harness.Cell{Entry: e, Name: results.Cell{Backend: e.Info.Name}})
 		}
 	}
-	got := conditions(plan)
+	got := s.conditions(plan)
 	if _, ok := got["eager"]; ok || len(got) != 2 {
 		t.Errorf("conditions of %v", got)
 	}
@@ -36,7 +40,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%s starts with %q", c.Entry.Info.Name, c.Entry.Env)
 		}
 	}
-	if none := conditions(harness.Plan{Cells: []harness.Cell{{Entry: backends.Entry{Info: backends.Info{Name: "x"}}}}}); len(none) != 0 {
+	if none := s.conditions(harness.Plan{Cells: []harness.Cell{{Entry: backends.Entry{Info: backends.Info{Name: "x"}}}}}); len(none) != 0 {
 		t.Errorf("%v", none)
 	}
 }

@@ -1,0 +1,167 @@
+package environment
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Spec is what dlbench knows of a framework's environment before it is made.
+type Spec struct {
+	Name string
+	// Package is the distribution whose version NAME@VERSION means, as the
+	// short requirement file names it.
+	Package string
+	// Modules must be there for the environment to be of any use.
+	Modules []string
+	// Show are the distributions whose versions stand for the environment.
+	Show []string
+	// Newest minor version of Python 3 for which all packages have wheels.
+	NewestPython int
+	Platforms    []string // GOOS/GOARCH
+	// Download and Disk are bytes that were measured once; see specs.
+	Download, Disk int64
+	Note           string // what a user should know before the download; may be empty
+}
+
+// oldestPython is the oldest minor version of Python 3 that the locked
+// requirements and the workers are written for.
+const oldestPython = 11
+
+var (
+	everywhere = []string{"linux/amd64", "linux/arm64", "darwin/arm64"}
+	linux      = []string{"linux/amd64", "linux/arm64"}
+)
+
+const (
+	mb = 1_000_000
+
+	cudaTorch = "on linux/amd64 the package index has PyTorch's CUDA build only, which also runs without a GPU"
+)
+
+// specs is the table of all environments.
+//
+// Figures: linux/amd64, Python 3.11.7, uv 0.13.8 with an empty cache, two cores
+// of an Intel Xeon, 2026-11-21. Download is what uv said it downloads; Disk is
+// the blocks of all files, compiled Python files included.
+var specs = []Spec{
+	{
+		Name: "pytorch", Package: "torch", Modules: []string{"torch", "onnx", "onnxscript"}, Show: []string{"torch"},
+		NewestPython: 14, Platforms: everywhere, Download: 2700 * mb, Disk: 5700 * mb, Note: cudaTorch,
+	},
+	{
+		Name: "tensorflow", Package: "tensorflow-cpu", Modules: []string{"tensorflow", "keras"}, Show: []string{"tensorflow-cpu", "tensorflow"},
+		NewestPython: 13, Platforms: everywhere, Download: 350 * mb, Disk: 1600 * mb,
+	},
+	{
+		Name: "jax", Package: "jax", Modules: []string{"jax", "jaxlib", "optax"}, Show: []string{"jax"},
+		NewestPython: 14, Platforms: everywhere, Download: 150 * mb, Disk: 600 * mb,
+	},
+	{
+		Name: "onnxruntime", Package: "onnxruntime", Modules: []string{"onnxruntime"}, Show: []string{"onnxruntime"},
+		NewestPython: 14, Platforms: everywhere, Download: 40 * mb, Disk: 130 * mb,
+	},
+	{
+		Name: "keras", Package: "keras", Modules: []string{"keras", "tensorflow", "torch", "jax"}, Show: []string{"keras", "tensorflow-cpu", "tensorflow", "torch", "jax"},
+		NewestPython: 13, Platforms: everywhere, Download: 3200 * mb, Disk: 7700 * mb, Note: cudaTorch,
+	},
+	{
+		Name: "tensorflow-cuda", Package: "tensorflow[and-cuda]", Modules: []string{"tensorflow", "keras", "nvidia/cudnn"}, Show: []string{"tensorflow"},
+		NewestPython: 13, Platforms: linux, Download: 3500 * mb, Disk: 8000 * mb,
+	},
+	{
+		Name: "jax-cuda", Package: "jax[cuda13]", Modules: []string{"jax", "jaxlib", "optax", "keras", "jax_plugins/xla_cuda13"}, Show: []string{"jax"},
+		NewestPython: 14, Platforms: linux, Download: 2500 * mb, Disk: 5000 * mb,
+	},
+}
+
+// Specs returns the table.
+func Specs() []Spec { return slices.Clone(specs) }
+
+// Names lists the environments of the table.
+func Names() []string {
+	var names []string
+	for _, s := range specs {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// Find returns the spec of the named environment.
+func Find(name string) (Spec, error) {
+	for _, s := range specs {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return Spec{}, fmt.Errorf("environment %q: there are %s", name, strings.Join(Names(), ", "))
+}
+
+// Impossible says why the environment cannot exist on this machine; "" if it can.
+func (s Spec) Impossible() string { return s.impossible(runtime.GOOS + "/" + runtime.GOARCH) }
+
+func (s Spec) impossible(platform string) string {
+	if slices.Contains(s.Platforms, platform) {
+		return ""
+	}
+	return fmt.Sprintf("%s is packaged for %s, not for %s", s.Package, strings.Join(s.Platforms, ", "), platform)
+}
+
+//go:embed requirements
+var embedded embed.FS
+
+// Locked holds the requirement files of this binary: NAME.in, what was asked
+// for, and NAME.txt, what it was resolved to, with hashes.
+func Locked() fs.FS {
+	sub, err := fs.Sub(embedded, "requirements")
+	if err != nil { // of a folder inside this binary
+		panic(err)
+	}
+	return sub
+}
+
+// requirements are the resolved lines for the pinned environment.
+func requirements(files fs.FS, name string) ([]byte, error) { return fs.ReadFile(files, name+".txt") }
+
+// requirementsHash names a requirement file's content.
+func requirementsHash(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// versioned are the requirements of an environment in which the framework has
+// another version and everything that dlbench names beside it has its own.
+func versioned(files fs.FS, s Spec, version string) ([]string, error) {
+	text, err := fs.ReadFile(files, s.Name+".in")
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	replaced := false
+	for scan := bufio.NewScanner(bytes.NewReader(text)); scan.Scan(); {
+		line := strings.TrimSpace(scan.Text())
+		what, marker, marked := strings.Cut(line, " ; ")
+		name, _, ok := strings.Cut(what, "==")
+		if !ok {
+			continue
+		}
+		if name == s.Package || name == "tensorflow" && s.Package == "tensorflow-cpu" { // where there is no CPU form
+			what, replaced = name+"=="+version, true
+		}
+		if marked {
+			what += " ; " + marker
+		}
+		lines = append(lines, what)
+	}
+	if !replaced {
+		return nil, fmt.Errorf("%s.in does not name %s", s.Name, s.Package)
+	}
+	return lines, nil
+}
