@@ -22,6 +22,7 @@ import (
 func newBackend() *cobra.Command {
 	cmd := &cobra.Command{Use: "backend", Short: "Work with backends"}
 	var c backendCheck
+	var envs []string
 	check := &cobra.Command{
 		Use:   "check (NAME | -- CMD…)",
 		Short: "Hold a worker to PROTOCOL.md and to the oracle",
@@ -50,7 +51,7 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := workerCommand(args, cmd.ArgsLenAtDash() == 0)
+			w, err := workerCommand(cmd.Context(), args, cmd.ArgsLenAtDash() == 0, envs)
 			if err != nil {
 				return err
 			}
@@ -61,6 +62,7 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 	check.Flags().BoolVarP(&c.verbose, "verbose", "v", false, "each case as it comes, and all of the worker's standard error")
 	check.Flags().StringVar(&c.only, "only", "", "run the cases whose name contains `PATTERN`, or matches it if it has * ? or [")
 	check.Flags().BoolVar(&c.fresh, "fresh", false, "start the worker for every case, though it can fork")
+	registerEnv(check, &envs)
 	cmd.AddCommand(check)
 	return cmd
 }
@@ -75,19 +77,24 @@ type checked struct {
 
 // workerCommand is the arguments themselves after a dash, else what the
 // catalog's entry says.
-func workerCommand(args []string, dashed bool) (checked, error) {
+func workerCommand(ctx context.Context, args []string, dashed bool, envs []string) (checked, error) {
 	if dashed {
 		return checked{argv: args, forks: true}, nil
 	}
 	if len(args) != 1 {
 		return checked{}, errWhichWorker
 	}
-	entry, err := catalog.Find(entries(), args[0])
+	s, err := here(ctx, envs)
+	if err != nil {
+		return checked{}, err
+	}
+	s = s.with(args[0])
+	entry, err := catalog.Find(s.entries(), args[0])
 	if err != nil {
 		return checked{}, err
 	}
 	w := checked{argv: entry.Argv, env: harness.Environment(entry, 1), forks: entry.Forks}
-	return w, ready([]backends.Entry{entry})
+	return w, s.ready([]backends.Entry{entry})
 }
 
 // backendCheck is what "backend check" was asked for.

@@ -111,15 +111,6 @@ func (s site) with(names ...string) site {
 	return s
 }
 
-// entries is the catalog without environments of the user's own.
-func entries() []backends.Entry {
-	s, err := here(context.Background(), nil)
-	if err != nil { // only the user's own can be at fault
-		panic(err)
-	}
-	return s.entries()
-}
-
 // entries are the rows, ready to be started on the CPU.
 func (s site) entries() []backends.Entry {
 	var all []backends.Entry

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,14 +48,6 @@ func (s site) need(refs []environment.Ref) error {
 		return l
 	}
 	return nil
-}
-
-func ready(chosen []backends.Entry) error {
-	s, err := here(context.Background(), nil)
-	if err != nil {
-		return err
-	}
-	return s.ready(chosen)
 }
 
 // ready makes sure that the workers of these entries can be started: it names
