@@ -75,7 +75,7 @@ func crash(lines []string) string {
 			continue
 		}
 		if m := frame.FindStringSubmatch(strings.TrimRight(lines[i+1], "\r")); m != nil {
-			words += " in " + m[3] + " (" + m[1] + ":" + m[2] + ")"
+			words += " in " + m[3] + ", " + m[1] + ":" + m[2]
 		}
 		break
 	}

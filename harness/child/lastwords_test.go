@@ -40,7 +40,7 @@ Current thread 0x00007f18403c7b80 (most recent call first):
   File "/tmp/a.py", line 2 in inner
 
 Extension modules: numpy._core._multiarray_umath, numpy.linalg._umath_linalg (total: 2)
-`, "Fatal Python error: Segmentation fault in _conv_forward (conv.py:519)"},
+`, "Fatal Python error: Segmentation fault in _conv_forward, conv.py:519"},
 		"in no Python code": {"Fatal Python error: Bus error\n\nCurrent thread 0x1 (most recent call first):\n  <no Python frame>\n", "Fatal Python error: Bus error"},
 		"abort of the C library": {`free(): invalid pointer
 Fatal Python error: Aborted
@@ -50,7 +50,7 @@ Current thread 0x00007fd3d1a1cb80 (most recent call first):
 `, "free(): invalid pointer"},
 		"abort after a traceback that was survived": {"Traceback (most recent call last):\n  File \"a\", line 1\nOSError: no plugin\nmalloc(): corrupted top size\nFatal Python error: Aborted\n", "malloc(): corrupted top size"},
 		"abort without a word": {"Fatal Python error: Aborted\n\nCurrent thread 0x1 (most recent call first):\n  File \"<string>\", line 1 in run\n",
-			"Fatal Python error: Aborted in run (<string>:1)"},
+			"Fatal Python error: Aborted in run, <string>:1"},
 		"C++": {`terminate called after throwing an instance of 'c10::Error'
   what():  [enforce fail at thread.cpp:12] . bad thread
 frame #0: c10::ThrowEnforceNotMet + 0x5b (0x7f1 in /p/libc10.so)
