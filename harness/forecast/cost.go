@@ -22,17 +22,6 @@ const (
 	CheckShared Form = results.KindCheck + "-shared"
 )
 
-// fresh is the form with a process of its own.
-func (f Form) fresh() Form {
-	switch f {
-	case TimeShared:
-		return Time
-	case CheckShared:
-		return Check
-	}
-	return f
-}
-
 func formOf(r results.Record) Form {
 	if r.Shared {
 		return Form(r.Kind + "-shared")

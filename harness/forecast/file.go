@@ -178,7 +178,7 @@ func decode(data []byte) (file, error) {
 		return file{}, fmt.Errorf("not a costs file: %w", err)
 	}
 	for _, k := range f.Hosts {
-		for _, x := range []float64{k.Canary, k.Between, k.Fork} {
+		for _, x := range []float64{k.Canary, k.Between} {
 			if !plausible(x) {
 				return file{}, fmt.Errorf("host %s: a time of %v s", k.Host, x)
 			}

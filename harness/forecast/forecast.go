@@ -253,13 +253,12 @@ func (r *resolver) cell(c harness.Cell) (Cell, float64) {
 		FLOPs: c.Work.ModelFLOPs, Bytes: harness.CountedBytes(c), Shares: harness.CanShare(c),
 		Rests: basis, Ends: cost.Ends, Peak: cost.Peak, Seconds: map[Form]float64{},
 	}
-	fork := cmp.Or(r.src.Here.Fork, r.src.Reference.Fork)
 	forms := []Form{Check, Memory, Time}
 	if out.Shares {
 		forms = append(forms, CheckShared, TimeShared)
 	}
 	for _, f := range forms {
-		if t, ok := cost.trial(f, fork); ok {
+		if t, ok := cost.trial(f); ok {
 			out.Seconds[f] = t.seconds(c.Steps)
 		}
 	}
@@ -267,12 +266,9 @@ func (r *resolver) cell(c harness.Cell) (Cell, float64) {
 }
 
 // trial is what is known of a form, from another form if need be: all begin
-// alike, and a shared import leaves the fork.
-func (c Cost) trial(f Form, fork float64) (Trial, bool) {
+// alike, and a shared import is no part of the trial.
+func (c Cost) trial(f Form) (Trial, bool) {
 	if t, ok := c.Trials[f]; ok {
-		if f.fresh() != f {
-			t.Import = fork
-		}
 		return t, true
 	}
 	for _, other := range [][2]Form{
@@ -285,7 +281,7 @@ func (c Cost) trial(f Form, fork float64) (Trial, bool) {
 		}
 		switch f {
 		case TimeShared, CheckShared:
-			t.Import = fork
+			t.Import = 0
 		default:
 			t.Import = c.imported()
 		}

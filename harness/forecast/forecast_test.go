@@ -58,19 +58,19 @@ func near(got, want float64) bool { return math.Abs(got-want) <= 1e-9*math.Max(1
 // The figures are those that one works out by hand.
 func TestTotals(t *testing.T) {
 	plan := planOf(t)
-	f := Of(plan, Sources{Here: Known{Costs: costs(plan), Between: 0.1, Fork: 0.2}})
+	f := Of(plan, Sources{Here: Known{Costs: costs(plan), Between: 0.1}})
 	c := f.Cells[1]
 	if c.Cell.Backend != "forking" || !c.Shares || f.Cells[0].Shares {
 		t.Fatalf("cells %+v", f.Cells)
 	}
 	// Import 2, build .5, first .25, check .25, 10 blocks of 2 warm-up steps and 20 steps of .05, rest .5.
-	for form, want := range map[Form]float64{Time: 5.5, Check: 3.25, Memory: 4.25, TimeShared: 3.7, CheckShared: 1.45} {
+	for form, want := range map[Form]float64{Time: 5.5, Check: 3.25, Memory: 4.25, TimeShared: 3.5, CheckShared: 1.25} {
 		if !near(c.Seconds[form], want) {
 			t.Errorf("%s: %v s, want %v", form, c.Seconds[form], want)
 		}
 	}
 	cell := func(rounds float64) float64 { return 3.25 + 4.25 + rounds*5.5 + (2+rounds)*0.1 }
-	shared := func(rounds float64) float64 { return 1.45 + 4.25 + rounds*3.7 + (2+rounds)*0.1 }
+	shared := func(rounds float64) float64 { return 1.25 + 4.25 + rounds*3.5 + (2+rounds)*0.1 }
 	want := Span{4 * cell(2), 4 * cell(4)}
 	if !near(f.Fresh.Min, want.Min) || !near(f.Fresh.Max, want.Max) {
 		t.Errorf("fresh %v, want %v", f.Fresh, want)
@@ -85,7 +85,7 @@ func TestTotals(t *testing.T) {
 	}
 
 	plan.Suite.Limits.Suite = 72 * time.Second
-	f = Of(plan, Sources{Here: Known{Costs: costs(plan), Between: 0.1, Fork: 0.2}})
+	f = Of(plan, Sources{Here: Known{Costs: costs(plan), Between: 0.1}})
 	if f.Fresh.Max != f.Fresh.Min || f.Shared.Max != 72 {
 		t.Errorf("the suite's limit does not bound the most: %v, %v", f.Fresh, f.Shared)
 	}
@@ -164,17 +164,17 @@ func TestFormsFromOthers(t *testing.T) {
 		want Trial
 	}{
 		{fresh, Time, full},
-		{fresh, TimeShared, Trial{N: 1, Import: .5, Build: 1, First: 1, Check: 1, WarmupBlocks: 10, WarmupStep: 1, Step: 1, Rest: 1}},
+		{fresh, TimeShared, Trial{N: 1, Build: 1, First: 1, Check: 1, WarmupBlocks: 10, WarmupStep: 1, Step: 1, Rest: 1}},
 		{fresh, Check, Trial{N: 1, Import: 2, Build: 1, Check: 1, WarmupStep: 1, Rest: 1}},
 		{fresh, Memory, Trial{N: 1, Import: 2, Build: 1, First: 1, WarmupStep: 1, Step: 1, Rest: 1}},
-		{forked, TimeShared, Trial{N: 1, Import: .5, Build: 1, First: 1, Check: 1, WarmupBlocks: 10, WarmupStep: 1, Step: 1, Rest: 1}},
+		{forked, TimeShared, Trial{N: 1, Build: 1, First: 1, Check: 1, WarmupBlocks: 10, WarmupStep: 1, Step: 1, Rest: 1}},
 		{forked, Time, Trial{N: 1, Import: 3, Build: 1, First: 1, Check: 1, WarmupBlocks: 10, WarmupStep: 1, Step: 1, Rest: 1}},
 	} {
-		if got, ok := tc.cost.trial(tc.form, 0.5); !ok || got != tc.want {
+		if got, ok := tc.cost.trial(tc.form); !ok || got != tc.want {
 			t.Errorf("%s of %v:\n got %+v, %v\nwant %+v", tc.form, tc.cost.Trials, got, ok, tc.want)
 		}
 	}
-	if _, ok := (Cost{}).trial(Time, 1); ok {
+	if _, ok := (Cost{}).trial(Time); ok {
 		t.Error("a trial of nothing")
 	}
 }
@@ -182,7 +182,7 @@ func TestFormsFromOthers(t *testing.T) {
 // A forecast that was written down is held to a run as the one that was made.
 func TestAgainst(t *testing.T) {
 	plan := planOf(t)
-	f := Of(plan, Sources{Here: Known{Costs: costs(plan), Between: 0.1, Fork: 0.2}})
+	f := Of(plan, Sources{Here: Known{Costs: costs(plan), Between: 0.1}})
 	text, err := json.Marshal(f)
 	if err != nil {
 		t.Fatal(err)
@@ -245,17 +245,16 @@ func runOf(plan harness.Plan, rounds int, share bool, factor float64) results.Ru
 			Kind: kind, Round: round, Attempt: 1, Cell: c.Name, Work: c.Work, End: results.EndOK, Shared: shared, Start: at.Format(time.RFC3339Nano),
 			StepsPerBlock: c.Steps.PerBlock,
 		}
-		imported, peak := 2., int64(150<<20)
-		if shared && first {
-			imported = 2.2
-		} else if shared {
-			imported = 0.2
-		}
+		peak := int64(150 << 20)
 		phase := func(name string, s float64, steps int) {
 			r.Phases = append(r.Phases, results.Phase{Name: name, WallNS: ns(s), Steps: steps, HWM: &peak})
 			r.WallNS += ns(s)
 		}
-		phase("import", imported, 0)
+		if !shared {
+			phase("import", 2, 0)
+		} else if first { // in no phase
+			r.WallNS += ns(2)
+		}
 		phase("build", 0.5, 0)
 		if kind != results.KindCheck {
 			phase("first", 0.25, 1)

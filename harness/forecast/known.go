@@ -13,10 +13,8 @@ import (
 type Known struct {
 	Host   string  `json:"host"`   // see HostName
 	Canary float64 `json:"canary"` // seconds of the canary kernel at its fastest; 0: not known
-	// Between is the time from the end of a trial to the start of the next, and
-	// Fork what stands in place of the import where that is shared.
+	// Between is the time from the end of a trial to the start of the next.
 	Between float64 `json:"between"`
-	Fork    float64 `json:"fork,omitempty"`
 	Costs   []Cost  `json:"costs"`
 }
 
@@ -40,8 +38,7 @@ func (k Known) find(c results.Cell) (Cost, bool) {
 func (k Known) Merge(later Known) Known {
 	out := Known{
 		Host: later.Host, Canary: cmp.Or(later.Canary, k.Canary),
-		Between: cmp.Or(later.Between, k.Between), Fork: cmp.Or(later.Fork, k.Fork),
-		Costs: slices.Clone(k.Costs),
+		Between: cmp.Or(later.Between, k.Between), Costs: slices.Clone(k.Costs),
 	}
 	for _, c := range later.Costs {
 		i := slices.IndexFunc(out.Costs, func(o Cost) bool { return o.Cell == c.Cell })
@@ -87,7 +84,7 @@ func HostName(h results.Host) string {
 func Learn(run results.Run) Known {
 	k := Known{Host: HostName(run.Meta.Host)}
 	var canaries, gaps []float64
-	var forks sum
+	rests := map[string]*sum{} // of trials that were forked after another, by backend
 	for i, r := range run.Records {
 		if r.Disturb != nil && r.Disturb.CanaryNS > 0 {
 			canaries = append(canaries, float64(r.Disturb.CanaryNS)/1e9)
@@ -97,16 +94,19 @@ func Learn(run results.Run) Known {
 				gaps = append(gaps, gap)
 			}
 		}
-		if r.Shared && !imports(run.Records, i) {
-			forks.add(phaseOf(r, "import"))
+		if r.Shared && r.End == results.EndOK && !imports(run.Records, i) {
+			if rests[r.Cell.Backend] == nil {
+				rests[r.Cell.Backend] = &sum{}
+			}
+			rests[r.Cell.Backend].add(trialOf(r).Rest)
 		}
 	}
-	k.Between, k.Fork = medianOf(gaps), forks.mean()
+	k.Between = medianOf(gaps)
 	if len(canaries) > 0 {
 		k.Canary = slices.Min(canaries)
 	}
 	for _, cell := range run.Meta.Cells {
-		if c, ok := learnCell(cell, run.Records); ok {
+		if c, ok := learnCell(cell, run.Records, rests); ok {
 			c.Calls = callsOf(run.Meta.Workloads[cell.Workload].Layers, cell.Mode == "train")
 			k.Costs = append(k.Costs, c)
 		}
@@ -141,21 +141,31 @@ func between(a, b results.Record) (float64, bool) {
 	return gap.Seconds(), err1 == nil && err2 == nil && gap >= 0 && gap < time.Minute
 }
 
-func learnCell(cell results.Cell, records []results.Record) (Cost, bool) {
+// learnCell learns from the records of a cell. The first trial of those that
+// share an import has that in its time and in no phase: there what other trials
+// of its backend took besides their phases stands in, or nothing.
+func learnCell(cell results.Cell, records []results.Record, rests map[string]*sum) (Cost, bool) {
 	c := Cost{Cell: cell, Trials: map[Form]Trial{}}
-	for _, r := range records {
+	for i, r := range records {
 		if r.Cell != cell {
 			continue
 		}
 		form := formOf(r)
 		switch {
 		case r.End == results.EndOK:
-		case r.Kind == results.KindCheck && (r.End == results.EndUnsupported || r.End == results.EndWrong) && len(r.Phases) > 0:
+		case r.Kind == results.KindCheck && (r.End == results.EndUnsupported || r.End == results.EndWrong) && r.Phase != "import":
 			c.Ends = r.End
 		default:
 			continue
 		}
-		c.Trials[form] = c.Trials[form].mean(trialOf(r))
+		t := trialOf(r)
+		if r.Shared && imports(records, i) {
+			t.Rest = 0
+			if others := rests[cell.Backend]; others != nil {
+				t.Rest = others.mean()
+			}
+		}
+		c.Trials[form] = c.Trials[form].mean(t)
 		c.Work = r.Work
 		c.Seen = max(c.Seen, r.Start[:min(len(r.Start), len(time.DateOnly))])
 		c.Imported = max(c.Imported, imported(r))
@@ -164,7 +174,7 @@ func learnCell(cell results.Cell, records []results.Record) (Cost, bool) {
 	return c, len(c.Trials) > 0
 }
 
-// trialOf is a record's trial alone, without the import where that was shared.
+// trialOf is a record's trial alone.
 func trialOf(r results.Record) Trial {
 	t := Trial{N: 1, Rest: float64(r.WallNS) / 1e9}
 	for _, p := range r.Phases {
@@ -172,9 +182,7 @@ func trialOf(r results.Record) Trial {
 		t.Rest -= seconds
 		switch p.Name {
 		case "import":
-			if !r.Shared {
-				t.Import = seconds
-			}
+			t.Import = seconds
 		case "build":
 			t.Build = seconds
 		case "first":
@@ -197,15 +205,6 @@ func trialOf(r results.Record) Trial {
 	}
 	t.Rest = max(t.Rest, 0)
 	return t
-}
-
-func phaseOf(r results.Record, name string) float64 {
-	for _, p := range r.Phases {
-		if p.Name == name {
-			return float64(p.WallNS) / 1e9
-		}
-	}
-	return 0
 }
 
 // imported is the peak until the end of the import, 0 if not known.

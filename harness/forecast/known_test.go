@@ -20,9 +20,6 @@ func TestLearn(t *testing.T) {
 		if !near(k.Canary, 7e-4) || math.Abs(k.Between-0.1) > 1e-6 || len(k.Costs) != 4 {
 			t.Fatalf("%+v", k)
 		}
-		if share && math.Abs(k.Fork-0.2) > 1e-6 || !share && k.Fork != 0 {
-			t.Errorf("fork %v", k.Fork)
-		}
 		for _, c := range k.Costs {
 			shared := share && c.Cell.Backend == "forking"
 			form := form(Time, shared)
@@ -64,21 +61,18 @@ func alikeTrials(a, b Trial) bool {
 func TestLearnEnds(t *testing.T) {
 	plan := planOf(t)
 	for _, tc := range []struct {
-		end    string
-		phases bool
-		known  bool
+		end   string
+		phase string
+		known bool
 	}{
-		{results.EndUnsupported, true, true}, {results.EndWrong, true, true},
-		{results.EndUnsupported, false, false}, // not set up, no such device: that may change
-		{results.EndCrashed, true, false}, {results.EndTimeout, true, false}, {results.EndInterrupted, true, false}, {results.EndOOM, true, false},
+		{results.EndUnsupported, "build", true}, {results.EndWrong, "check", true},
+		{results.EndUnsupported, "import", false}, // not set up, no such device: that may change
+		{results.EndCrashed, "build", false}, {results.EndTimeout, "check", false}, {results.EndInterrupted, "build", false}, {results.EndOOM, "build", false},
 	} {
 		run := runOf(plan, 0, false, 1)
 		run.Records = run.Records[:1]
 		r := &run.Records[0]
-		r.End = tc.end
-		if !tc.phases {
-			r.Phases = nil
-		}
+		r.End, r.Phase = tc.end, tc.phase
 		k := Learn(run)
 		if got := len(k.Costs) == 1 && k.Costs[0].Ends == tc.end; got != tc.known {
 			t.Errorf("%+v: %+v", tc, k.Costs)
