@@ -1,10 +1,13 @@
 package backendtest
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"sync"
+	"time"
 )
 
 // forkedSession is both ends of a session with a forked process, on the pipes
@@ -16,7 +19,8 @@ type forkedSession struct {
 	process *os.Process
 
 	mu      sync.Mutex
-	pending bool   // a request was written, and nothing read since
+	pending bool   // a request was written or a reply is waited for
+	bye     bool   // was said, so the process ends by itself
 	over    bool   // nothing comes any more
 	how     string // the process ended; "" for status 0
 	rest    []byte // of what was read from the pipe
@@ -57,6 +61,7 @@ func (s *forkedSession) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.rest) == 0 && !s.over {
+		s.pending = true
 		s.mu.Unlock()
 		lines, how, err := s.next()
 		s.mu.Lock()
@@ -65,6 +70,8 @@ func (s *forkedSession) Read(p []byte) (int, error) {
 		if err != nil {
 			s.how = "its parent"
 		}
+		var last struct{ T string }
+		s.bye = json.Unmarshal(bytes.TrimSpace(lines), &last) == nil && last.T == "bye"
 	}
 	if len(s.rest) == 0 {
 		return 0, io.EOF
@@ -100,18 +107,33 @@ func (s *forkedSession) wait() error {
 	return nil
 }
 
-// end ends the process. If a request is on its way, it may lie in the pipe
-// where the parent would find it: then that is ended too.
+// end ends the process, and waits until its parent says so: one that is killed
+// while it waits for input may still take the next line along. If a request is
+// on its way, the parent might find it in the pipe: then that is ended too.
 func (s *forkedSession) end() {
 	s.mu.Lock()
-	pending, over := s.pending, s.over
+	pending, gone := s.pending, s.over || s.bye
 	s.over = true
 	s.mu.Unlock()
+	defer s.process.Release()
 	if pending {
 		s.parent.cmd.Process.Kill()
 	}
-	if !over || pending {
-		s.process.Kill()
+	if gone && !pending {
+		return
 	}
-	s.process.Release()
+	s.process.Kill()
+	if pending {
+		return
+	}
+	stuck := time.AfterFunc(endGrace, func() { s.parent.cmd.Process.Kill() })
+	defer stuck.Stop()
+	for {
+		if _, how, err := s.next(); how != "" || err != nil {
+			return
+		}
+	}
 }
+
+// endGrace bounds how long a parent may take to see that its process was killed.
+const endGrace = 5 * time.Second

@@ -10,6 +10,7 @@ import gc
 import json
 import math
 import os
+import signal
 import struct
 import sys
 import time
@@ -332,9 +333,24 @@ def reply(message):
     REPLIES.flush()
 
 
+def fork():
+    """Section 2: a child for one session. Returns True in the child, and in the
+    parent False when the child has ended."""
+    pid = os.fork()
+    if pid == 0:
+        reply({"t": "forked", "pid": os.getpid()})
+        return True
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        how = "signal %s" % signal.Signals(-status).name if status < 0 else "status %d" % status
+        reply({"t": "error", "class": "failed", "at": "fork", "message": "the forked worker ended with " + how})
+    return False
+
+
 def main():
     gc.disable()  # reference counting frees everything here
-    session = Session()
+    session, may_fork, has_forked = Session(), hasattr(os, "fork"), False
+    # A worker for a real framework that forks imports it before it does.
     for line in sys.stdin.buffer:
         at = "request"
         try:
@@ -345,6 +361,9 @@ def main():
             if at == "bye":
                 reply({"t": "bye"})
                 return 0
+            if at == "fork" and may_fork and not session.greeted:
+                has_forked = may_fork = not fork()
+                continue
             reply(session.answer(request))
         except Unsupported as e:
             reply({"t": "error", "class": "unsupported", "at": at, "message": str(e)})
@@ -353,7 +372,7 @@ def main():
         except Exception as e:  # section 12: nothing of it may end the process
             traceback.print_exc()
             reply({"t": "error", "class": "failed", "at": at, "message": "%s: %s" % (type(e).__name__, e)})
-    return 1
+    return 0 if has_forked else 1
 
 
 if __name__ == "__main__":
