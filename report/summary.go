@@ -37,6 +37,12 @@ func (v *view) summary() summarySection {
 	if en := m.Notes["en"]; en != "" {
 		s.Notes = append(s.Notes, text{line(en), line(cmp.Or(m.Notes["zh"], en))})
 	}
+	if n := v.sharedTrials(); n > 0 {
+		s.Notes = append(s.Notes, textf(
+			"Shared imports (--share-process): in each pass a framework was imported once per backend, and %d of %d trials were forked from there. Each began in the state that importing leaves; those that are compared lie further apart in time than in a run of fresh processes.",
+			"共享导入（--share-process）：每轮中每个后端的框架只导入一次，%[2]d 次试验中有 %[1]d 次由此派生。每次试验都从导入后的状态开始；相比全新进程的运行，被比较的试验在时间上相隔更远。",
+			n, len(v.trials)))
+	}
 	for _, w := range v.warnings() {
 		s.Warnings = append(s.Warnings, remark(w))
 	}

@@ -50,6 +50,10 @@ func (v *view) time() timeSection {
 			"单步最快的，未必最先完成短任务。条形的最后一段（框架的颜色）是测量步，之前都是等待。各段取各次计时试验的中位数，合计为各段之和；用于核对的步不计入。末列：计入启动时间，从第几步起领先于 %s；仅在结论为更快或更慢时给出。", v.baseline.Label),
 		Chart: chartPart{"ec-time", text{"Interactive chart: the same parts", "交互图表：同样的各段"}},
 	}}
+	if v.sharedTrials() > 0 {
+		s.Lead = textf("%s A forked trial imports nothing: in its place stands the import of the cell's memory trial, a process of its own.",
+			"%s派生的试验没有导入阶段：以该单元内存试验（独立进程）的导入时间代替。", s.Lead)
+	}
 	for i, p := range waiting {
 		s.Phases = append(s.Phases, legendItem{"ph" + string(rune('0'+i)), phaseWord(p)})
 	}
@@ -62,15 +66,23 @@ func (v *view) time() timeSection {
 
 // phases are the medians in seconds of the waiting phases and the measured steps.
 func (c *cell) phases() (parts []float64, ok bool) {
-	rs := c.timed()
-	if len(rs) == 0 {
+	if len(c.timed()) == 0 {
 		return nil, false
 	}
 	for _, name := range append(waiting[:len(waiting):len(waiting)], "measure") {
-		ns, _ := medianOf(rs, phaseNS(name))
-		parts = append(parts, ns/1e9)
+		parts = append(parts, c.phase(name))
 	}
 	return parts, true
+}
+
+// phase is the median in seconds of a phase of timed trials. Those that were
+// forked have no import: then it is that of the memory trials, which are fresh.
+func (c *cell) phase(name string) float64 {
+	ns, ok := medianOf(c.timed(), phaseNS(name))
+	if !ok && name == "import" {
+		ns, _ = medianOf(c.ended(results.KindMemory), phaseNS(name))
+	}
+	return ns / 1e9
 }
 
 func sum(xs []float64) float64 {
@@ -147,12 +159,10 @@ func (c *cell) warmup() text {
 
 // startup is the time before steady steps, and one step, in seconds.
 func (c *cell) startup() (start, step float64, ok bool) {
-	rs := c.timed()
 	for _, name := range []string{"import", "build", "first"} {
-		ns, _ := medianOf(rs, phaseNS(name))
-		start += ns / 1e9
+		start += c.phase(name)
 	}
-	ns, ok := medianOf(rs, stepNS)
+	ns, ok := medianOf(c.timed(), stepNS)
 	return start, ns / 1e9, ok
 }
 

@@ -1,0 +1,83 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/resultstest"
+)
+
+// sharedRun is a run in which every trial but those of memory was forked.
+func sharedRun(fresh results.Run) results.Run {
+	run := fresh
+	run.Meta.Shared = true
+	run.Records = slices.Clone(run.Records)
+	for i := range run.Records {
+		r := &run.Records[i]
+		if r.Kind != results.KindMemory {
+			r.Shared = true
+			r.Phases = slices.DeleteFunc(slices.Clone(r.Phases), func(p results.Phase) bool { return p.Name == "import" })
+		}
+	}
+	return run
+}
+
+// Forked trials import nothing, and the chart of times still shows what a start
+// costs: as the memory trials took it.
+func TestSharedRun(t *testing.T) {
+	fresh := resultstest.Run(resultstest.Config{Seed: 5, Memory: true, Check: true})
+	run := sharedRun(fresh)
+	v := newView(run, compare.Analyze(run))
+	cells := 0
+	for _, c := range v.cells() {
+		parts, ok := c.phases()
+		if !ok {
+			continue
+		}
+		cells++
+		memory := c.ended(results.KindMemory)
+		if len(memory) == 0 {
+			t.Fatalf("%s has no memory trial", c.Cell.Name())
+		}
+		want, _ := medianOf(memory, phaseNS("import"))
+		if got := parts[0] * 1e9; got != want || got == 0 {
+			t.Errorf("%s: import %v, want that of the memory trial, %v", c.Cell.Name(), got, want)
+		}
+		if start, _, _ := c.startup(); start < want/1e9 {
+			t.Errorf("%s: start-up %v s leaves out the import", c.Cell.Name(), start)
+		}
+	}
+	if cells < 3 {
+		t.Fatalf("only %d cells were timed", cells)
+	}
+	notes := v.summary().Notes
+	note := notes[len(notes)-1]
+	for lang, text := range map[string]string{"en": note.EN, "zh": note.ZH} {
+		if !strings.Contains(text, "--share-process") {
+			t.Errorf("%s: the notes do not say that imports were shared: %q", lang, text)
+		}
+	}
+	if lead := v.time().Lead; !strings.Contains(lead.EN, "memory trial") || !strings.Contains(lead.ZH, "内存试验") {
+		t.Errorf("the chart of times does not say whose import it shows: %q", lead.EN)
+	}
+	for name, page := range map[string]func(*strings.Builder) error{
+		"text":     func(b *strings.Builder) error { return Text(b, run, compare.Analyze(run), TextOptions{}) },
+		"Markdown": func(b *strings.Builder) error { return Markdown(b, run, compare.Analyze(run)) },
+		"HTML":     func(b *strings.Builder) error { return HTML(b, run, compare.Analyze(run)) },
+	} {
+		var b strings.Builder
+		if err := page(&b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "forked after a shared import") {
+			t.Errorf("%s does not say that trials were forked", name)
+		}
+	}
+	plain := newView(fresh, compare.Analyze(fresh))
+	if n := plain.summary().Notes; len(n) >= len(notes) || strings.Contains(plain.time().Lead.EN, "forked") {
+		t.Error("a run of fresh processes speaks of forks")
+	}
+}
