@@ -24,15 +24,23 @@ var frameworks = []struct{ prefix, hue string }{
 }
 
 var labels = map[string]string{
-	"eager": "dlbench eager", "gorgonia": "Gorgonia", "gomlx": "GoMLX", "pytorch": "PyTorch",
-	"tensorflow": "TensorFlow", "jax": "JAX", "onnxruntime": "ONNX Runtime",
+	"eager": "dlbench eager", "gorgonia": "Gorgonia", "gomlx": "GoMLX",
+	"pytorch": "PyTorch", "pytorch-compile": "PyTorch compile", "pytorch-jit": "PyTorch jit",
+	"tensorflow": "TensorFlow", "tensorflow-function": "TensorFlow function",
+	"tensorflow-xla": "TensorFlow XLA", "tensorflow-session": "TensorFlow Session",
+	"keras-tensorflow": "Keras on TensorFlow", "keras-torch": "Keras on PyTorch", "keras-jax": "Keras on JAX",
+	"jax": "JAX", "jax-eager": "JAX eager", "onnxruntime": "ONNX Runtime",
 }
 
 // identify looks a backend up; kind is what its worker said of itself.
 func identify(name, kind string) identity {
 	id := identity{Name: name, Label: clean(name, 40), Hue: "oth"}
-	if l, ok := labels[name]; ok {
+	entry, version, other := strings.Cut(name, "@")
+	if l, ok := labels[entry]; ok {
 		id.Label = l
+		if other { // the same entry in another version of the framework
+			id.Label += " " + clean(version, 20)
+		}
 	}
 	for _, f := range frameworks {
 		if strings.HasPrefix(strings.ToLower(name), f.prefix) {
