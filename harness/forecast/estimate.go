@@ -16,36 +16,43 @@ func estimate(want Cost, pool []Cost) (Cost, bool) {
 	if len(pool) == 0 {
 		return Cost{}, false
 	}
-	rates := fitRates(pool)
+	r := fitRates(pool)
 	near := pool[0]
 	for _, c := range pool[1:] {
-		if distance(want, c, rates) < distance(want, near, rates) {
+		if distance(want, c, r) < distance(want, near, r) {
 			near = c
 		}
 	}
-	ratio := func(work func(Cost) float64) float64 {
-		a, b := work(want), work(near)
+	ratio := func(x []float64, work func(Cost) []float64) float64 {
+		a, b := dot(x, work(want)), dot(x, work(near))
 		if a <= 0 || b <= 0 {
 			return 1
 		}
 		return a / b
 	}
-	steps := ratio(rates.step)
+	steps := ratio(r.step, stepWork)
 	out := want
 	out.Ends, out.Trials = near.Ends, maps.Clone(near.Trials)
 	for form, t := range out.Trials {
 		t.Step *= steps
 		t.WarmupStep *= steps
-		t.Build *= ratio(rates.build)
-		// What a framework compiles grows with the number of operations, and the
-		// rest of these phases is steps.
-		t.First *= math.Sqrt(steps * ratio(func(c Cost) float64 { return float64(c.Calls) }))
-		t.Check *= steps
+		t.Build *= ratio(r.build, startWork)
+		t.First *= ratio(r.first, startWork)
+		t.Check *= ratio(r.check, startWork)
 		out.Trials[form] = t
 	}
 	out.Imported = near.Imported
-	out.Peak = near.Imported + int64(float64(max(0, near.Peak-near.Imported))*ratio(counted))
+	out.Peak = max(near.Imported, near.Peak+int64(grown(counted(want)-counted(near))))
 	return out, true
+}
+
+// grown is what a worker takes more for so many more bytes of tensors:
+// workspaces, and copies while the parameters are loaded.
+func grown(bytes float64) float64 {
+	if bytes > 0 {
+		return 1.3 * bytes
+	}
+	return bytes
 }
 
 // alike narrows pool to the cells on the same device and of the same mode.
@@ -87,26 +94,25 @@ func distance(want, c Cost, r rates) float64 {
 			d += 0.2
 		}
 	}
-	if a, b := r.step(want), r.step(c); a > 0 && b > 0 {
+	if a, b := dot(r.step, stepWork(want)), dot(r.step, stepWork(c)); a > 0 && b > 0 {
 		d += math.Abs(math.Log(a / b))
 	}
 	return d
 }
 
-// rates is how long a backend takes per unit of work.
-type rates struct {
-	perStep  []float64 // seconds per call, per FLOP and per byte
-	perBuild []float64 // seconds, and seconds per byte of parameters
-}
-
-func (r rates) step(c Cost) float64  { return dot(r.perStep, stepWork(c)) }
-func (r rates) build(c Cost) float64 { return dot(r.perBuild, buildWork(c)) }
+// rates is how long a backend takes per unit of the work of stepWork and, for
+// what comes before the steady step, of startWork.
+type rates struct{ step, build, first, check []float64 }
 
 func stepWork(c Cost) []float64 {
 	return []float64{float64(c.Calls), float64(c.Work.ModelFLOPs), counted(c)}
 }
 
-func buildWork(c Cost) []float64 { return []float64{1, float64(c.Work.ParamBytes)} }
+// startWork: what is compiled grows with the operations, what is loaded and read
+// back with the parameters, and the steps among it with the arithmetic.
+func startWork(c Cost) []float64 {
+	return []float64{1, float64(c.Calls), float64(c.Work.ParamBytes), float64(c.Work.ModelFLOPs)}
+}
 
 // counted is the memory of a cell's tensors, optimizer state included as if it
 // were Adam's.
@@ -118,20 +124,25 @@ func counted(c Cost) float64 {
 }
 
 func fitRates(pool []Cost) rates {
-	var steps, builds [][]float64
-	var stepTimes, buildTimes []float64
-	for _, c := range pool {
-		t, ok := c.Trials[Time]
-		if !ok {
-			t, ok = c.Trials[TimeShared]
+	of := func(work func(Cost) []float64, seconds func(Trial) float64) []float64 {
+		var rows [][]float64
+		var took []float64
+		for _, c := range pool {
+			for _, f := range []Form{Time, TimeShared, Memory} {
+				if t, ok := c.Trials[f]; ok && seconds(t) > 0 {
+					rows, took = append(rows, work(c)), append(took, seconds(t))
+					break
+				}
+			}
 		}
-		if !ok {
-			continue
-		}
-		steps, stepTimes = append(steps, stepWork(c)), append(stepTimes, t.Step)
-		builds, buildTimes = append(builds, buildWork(c)), append(buildTimes, t.Build)
+		return fit(rows, took)
 	}
-	return rates{fit(steps, stepTimes), fit(builds, buildTimes)}
+	return rates{
+		step:  of(stepWork, func(t Trial) float64 { return t.Step }),
+		build: of(startWork, func(t Trial) float64 { return t.Build }),
+		first: of(startWork, func(t Trial) float64 { return t.First }),
+		check: of(startWork, func(t Trial) float64 { return t.Check }),
+	}
 }
 
 // fit returns x >= 0 that makes the sum of (work_i . x / seconds_i - 1)^2 small: by
