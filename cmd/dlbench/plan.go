@@ -6,11 +6,13 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/eager/oracle"
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/harness/forecast"
@@ -57,7 +59,7 @@ lack it.`,
 			if err != nil {
 				return err
 			}
-			p.Warnings = append(p.Warnings, foreseen(meta)...)
+			p.Warnings = append(append(p.Warnings, unready(plan.Entries())...), foreseen(meta)...)
 			return p.print(out, plan, f.share)
 		},
 	}
@@ -75,6 +77,28 @@ type planned struct {
 	Scale    float64  `json:"reference_scale"` // how much longer trials take here than on the reference host
 	Oracles  []string `json:"oracles_to_compute,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// unready says which entries cannot run yet, once for all with the same reason.
+func unready(entries []backends.Entry) []string {
+	var reasons []string
+	names := map[string][]string{}
+	for _, e := range entries {
+		if e.Need == nil {
+			continue
+		}
+		if err := e.Need(); err != nil {
+			why := err.Error()
+			if names[why] == nil {
+				reasons = append(reasons, why)
+			}
+			names[why] = append(names[why], e.Info.Name)
+		}
+	}
+	for i, why := range reasons {
+		reasons[i] = strings.Join(names[why], ", ") + ": " + why
+	}
+	return reasons
 }
 
 // disk is what the files of weights and batches take, in bytes.

@@ -16,8 +16,8 @@ type Basis string
 const (
 	Measured  Basis = "measured here" // by earlier trials of the cell on this host
 	Shipped   Basis = "reference"     // by trials on the reference host, scaled to this one
-	Estimated Basis = "estimated"     // from the trials of other cells of the backend, or of another backend
-	Unknown   Basis = "unknown"       // nothing is known of the backend's cells on such a device
+	Estimated Basis = "estimated"     // from the trials of other cells of the backend, or of it in another version
+	Unknown   Basis = "unknown"       // nothing is known of the backend on such a device in such a mode
 )
 
 // Sources is what a forecast may rest on.
@@ -209,7 +209,6 @@ func (r *resolver) cost(c harness.Cell) (Cost, Basis) {
 	for _, same := range []func(string) bool{
 		func(b string) bool { return b == c.Name.Backend },
 		func(b string) bool { return base(b) == base(c.Name.Backend) },
-		func(b string) bool { return true },
 	} {
 		if cost, ok := estimate(want, r.pool(same)); ok {
 			return cost, Estimated
