@@ -28,7 +28,12 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	testscript.Main(m, map[string]func(){"dlbench": main})
+	testscript.Main(m, map[string]func(){"dlbench": func() {
+		if dir := os.Getenv(requirementsVariable); dir != "" {
+			lockedRequirements = os.DirFS(dir)
+		}
+		main()
+	}})
 }
 
 // TestScripts runs the command line as a user types it.
@@ -40,23 +45,23 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DLBENCH_CACHE", filepath.Join(os.TempDir(), "dlbench-test-cache"))
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// exits CODE ARGS...: dlbench ends with that code, and says so in one line.
-			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
-				err := ts.Exec("dlbench", args[1:]...)
-				code := 0
-				var exit *exec.ExitError
-				if errors.As(err, &exit) {
-					code = exit.ExitCode()
-				} else if err != nil {
-					ts.Fatalf("%v", err)
-				}
-				if itoa(code) != args[0] {
-					ts.Fatalf("exit %d, want %s", code, args[0])
-				}
-			},
-		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
 	})
+}
+
+// exits CODE ARGS...: dlbench ends with that code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("dlbench", args[1:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if itoa(code) != args[0] {
+		ts.Fatalf("exit %d, want %s", code, args[0])
+	}
 }
 
 // outcome is what one run of the program left.

@@ -131,7 +131,7 @@ func (s site) entry(row backends.Entry, device string) backends.Entry {
 	paths["interpreter"] = s.interpreter(ref)
 	e := row.Expand(paths)
 	e.Environment = ref.String()
-	e.Need = func() error { return s.need(append(named(row), ref)) }
+	e.Need = func() error { return s.need(append([]environment.Ref{ref}, named(row)...)) }
 	return e
 }
 

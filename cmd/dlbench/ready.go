@@ -17,15 +17,15 @@ type lacking []environment.State
 
 func (l lacking) Error() string {
 	var setup []string
+	what := string(environment.Absent)
 	for _, s := range l {
 		if s.Condition == environment.Impossible {
 			return "impossible here: " + s.Why
 		}
+		if s.Why != "" {
+			what = string(s.Condition) + ": " + s.Why
+		}
 		setup = append(setup, s.Ref.String())
-	}
-	what := string(l[0].Condition)
-	if l[0].Why != "" {
-		what += ": " + l[0].Why
 	}
 	return fmt.Sprintf("%s (run `dlbench setup %s`)", what, strings.Join(setup, " "))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/catalog"
 	"github.com/dlbench/dlbench/backends/python/environment"
 	"github.com/dlbench/dlbench/workloads"
@@ -120,15 +121,13 @@ func (f setupFlags) refs(args []string) ([]environment.Ref, error) {
 	return refs, nil
 }
 
-// plainEnvironments are those of the catalog's entries on the CPU.
+// plainEnvironments are those of the catalog's entries on the CPU. One that
+// repeats others comes after them.
 func plainEnvironments() []string {
-	var names []string
-	for _, e := range catalog.Entries() {
-		if e.Environment != "" && !slices.Contains(names, e.Environment) {
-			names = append(names, e.Environment)
-		}
-	}
-	return names
+	rows := catalog.Entries()
+	return slices.DeleteFunc(environment.Names(), func(name string) bool {
+		return !slices.ContainsFunc(rows, func(e backends.Entry) bool { return e.Environment == name })
+	})
 }
 
 // forCUDA are the environments in which the framework's entries run on a GPU.
@@ -211,10 +210,9 @@ func prepareSteps(ctx context.Context, out io.Writer, m environment.Maker, refs 
 func announce(w io.Writer, store environment.Store, steps []environment.Step) error {
 	fmt.Fprintf(w, "environments will be made in %s\n", store.Dir)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var needs, downloads int64
+	downloads, needs := environment.Needs(steps)
 	var notes []string
 	for _, s := range steps {
-		needs, downloads = needs+s.Needs(), downloads+s.Spec.Download
 		about, why := "", ""
 		if s.Ref.Version != "" {
 			about = ", about as much as the pinned version; resolved now, without hashes"

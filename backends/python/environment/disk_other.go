@@ -11,6 +11,9 @@ import (
 // Free is not known on this system.
 func Free(string) (int64, error) { return 0, errors.ErrUnsupported }
 
+// sameDisk is not known on this system.
+func sameDisk(_, _ string) bool { return false }
+
 // usage is the size of all files below dir.
 func usage(dir string) (int64, error) {
 	var total int64

@@ -26,6 +26,27 @@ func Free(dir string) (int64, error) {
 	}
 }
 
+// sameDisk reports whether two folders, or their nearest parents that exist, are
+// on one file system.
+func sameDisk(a, b string) bool {
+	device := func(dir string) (uint64, bool) {
+		for {
+			var s syscall.Stat_t
+			if syscall.Stat(dir, &s) == nil {
+				return uint64(s.Dev), true
+			}
+			parent := filepath.Dir(dir)
+			if parent == dir {
+				return 0, false
+			}
+			dir = parent
+		}
+	}
+	of, okA := device(a)
+	other, okB := device(b)
+	return okA && okB && of == other
+}
+
 // usage is how many bytes the files below dir take on disk; a file with several
 // names counts once.
 func usage(dir string) (int64, error) {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,14 +31,33 @@ type Step struct {
 	Tool   Tool
 }
 
-// Needs is how many bytes of disk the step takes at most: what is installed,
-// and with pip also the wheels that it keeps. The figures are those of the
-// pinned versions; another version may take more.
-func (s Step) Needs() int64 {
-	if s.Tool.Name == "pip" {
-		return s.Spec.Disk + s.Spec.Download
+// Needs is how many bytes the steps download and how many of disk they take at
+// most: what is installed, and with pip also the wheels that it keeps. What an
+// environment has in common with earlier ones counts once where the tool keeps
+// it once. The figures are those of the pinned versions; another version may
+// take more.
+func Needs(steps []Step) (download, disk int64) {
+	var before []string
+	for _, s := range steps {
+		down, takes := s.Spec.Download, s.Spec.Disk
+		for _, name := range s.Spec.Repeats {
+			if other, err := Find(name); err == nil && slices.Contains(before, name) {
+				down -= other.Download
+				if s.Tool.links {
+					takes -= other.Disk
+				}
+			}
+		}
+		if s.Tool.Name == "pip" {
+			takes += max(down, 0)
+		}
+		download += max(down, 0)
+		disk += max(takes, s.Spec.Disk/20) // compiled Python files are its own
+		if s.Ref.Version == "" {
+			before = append(before, s.Ref.Name)
+		}
 	}
-	return s.Spec.Disk
+	return download, disk
 }
 
 // Prepare finds out what is to do, and fails where it cannot be done. It writes
@@ -57,8 +77,11 @@ func (m Maker) Prepare(ctx context.Context, r Ref) (Step, error) {
 	if step.Python, err = FindPython(ctx, spec); err != nil {
 		return step, err
 	}
-	step.Tool, err = FindTool(ctx, m.Tool, step.Python)
-	return step, err
+	if step.Tool, err = FindTool(ctx, m.Tool, step.Python); err != nil {
+		return step, err
+	}
+	step.Tool.links = step.Tool.linksTo(ctx, m.Store.Dir)
+	return step, nil
 }
 
 // Make makes the environment. One that is broken or outdated is replaced when

@@ -15,6 +15,8 @@ type Tool struct {
 	path string // of uv
 	Why  string // why this one; may be empty
 	bars bool   // its output is read by a person
+
+	links bool // its files are links to its cache, so that environments share them
 }
 
 // FindTool chooses uv where it is on PATH, else pip. Pip is chosen too where
@@ -98,6 +100,16 @@ func namesIndex(list string) bool {
 		}
 	}
 	return false
+}
+
+// linksTo reports whether environments in dir will share their files: uv links
+// them to its cache where both are on one disk.
+func (t Tool) linksTo(ctx context.Context, dir string) bool {
+	if t.Name != "uv" {
+		return false
+	}
+	out, err := exec.CommandContext(ctx, t.path, "cache", "dir", "--color", "never").Output()
+	return err == nil && sameDisk(strings.TrimSpace(string(out)), dir)
 }
 
 // environ is what the tools run under: the user's own environment with their
