@@ -16,15 +16,17 @@ import (
 // forkedEnv marks the process that stands for a forked worker.
 const forkedEnv = "DLBENCH_FAKE_FORKED"
 
-// forked reports whether this process stands for a forked worker.
-func forked() bool { return os.Getenv(forkedEnv) != "" }
+// forked is whether this process stands for a forked worker.
+var forked bool
 
 // Main is Run for a process of its own, which may be asked to fork. A Go
 // program cannot: in place of it the program is started anew with the same
 // arguments on the same descriptors, which the other end cannot tell from a
 // fork. out is what backends.TakeStdout returned.
 func Main(name string, in, out *os.File, info backends.Info, newBackend func(mutant string) (backends.Backend, error)) error {
-	if forked() {
+	if os.Getenv(forkedEnv) != "" {
+		forked = true
+		os.Unsetenv(forkedEnv) // what this process starts was not forked
 		if _, err := fmt.Fprintf(out, "{\"t\":\"forked\",\"pid\":%d}\n", os.Getpid()); err != nil {
 			return err
 		}

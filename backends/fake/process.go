@@ -138,7 +138,7 @@ func orphan(w *worker) (backends.Backend, error) {
 // parentKilled is honest where it was not forked: its parent is then another's.
 func parentKilled(w *worker) (backends.Backend, error) {
 	return onceMeasuring(w, func() error {
-		if !forked() {
+		if !forked {
 			return nil
 		}
 		if err := killParent(); err != nil {

@@ -24,7 +24,13 @@ type started struct {
 // start begins a run and returns when its folder holds at least n records.
 func start(t *testing.T, suite, dir string, n int) *started {
 	t.Helper()
-	s := &started{cmd: program(t.Context(), "run", "--suite", suite, "--out", dir), dir: dir}
+	return startRun(t, dir, n, "run", "--suite", suite, "--out", dir)
+}
+
+// startRun is start with all arguments.
+func startRun(t *testing.T, dir string, n int, args ...string) *started {
+	t.Helper()
+	s := &started{cmd: program(t.Context(), args...), dir: dir}
 	s.cmd.Stderr = &s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

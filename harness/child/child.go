@@ -91,6 +91,7 @@ type Child struct {
 	control    *os.File // write end: closing it kills the tree
 	stderr     *ring
 	cuts       cuts
+	forks      bool
 	oomKills   int // by the kernel, when the trial at hand began
 	killed     atomic.Bool
 	killOnce   sync.Once
@@ -205,7 +206,7 @@ func launch(s Spec, order order) (*Child, parentEnds, error) {
 	}
 	c := &Child{
 		supervisor: cmd, mark: order.Mark, limit: s.MemoryLimit, stdin: stdin[1], stdout: stdout[0], control: control[1],
-		stderr: newRing(s.StderrCap), done: make(chan struct{}), oomKills: kernelOOMKills(),
+		stderr: newRing(s.StderrCap), done: make(chan struct{}), forks: s.Forks, oomKills: kernelOOMKills(),
 	}
 	c.Stdin, c.Stdout = stdin[1], stdoutReader{c}
 	if s.Forks {
@@ -289,6 +290,9 @@ func (c *Child) finish(reports *json.Decoder, pipes parentEnds, stderrDone chan 
 	} else {
 		c.exit = Exit{Code: last.Code, Signal: last.Signal, OOM: last.OOM, Reason: last.Reason,
 			Peak: last.Peak, CPU: time.Duration(last.CPUNS)}
+		if c.forks && !last.OOM {
+			c.exit.Peak = 0 // it may be an earlier trial's
+		}
 	}
 	c.supervisor.Wait()
 	c.cuts.close()
