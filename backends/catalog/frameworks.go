@@ -18,21 +18,22 @@ func frameworks() []backends.Entry {
 	// On linux/amd64 PyTorch's one build is for both. The others' builds for CUDA
 	// need different versions of the same libraries, so each has an environment.
 	pytorch, tensorflow, jax := where{"pytorch", ""}, where{"tensorflow", "tensorflow-cuda"}, where{"jax", "jax-cuda"}
+	accumulates, both := []string{"accumulate"}, []string{"accumulate", "checkpoint"}
 	return []backends.Entry{
-		framework("pytorch", eager, pytorch, corrected),
-		framework("pytorch-compile", compiled, pytorch, corrected,
+		framework("pytorch", eager, pytorch, corrected, both),
+		framework("pytorch-compile", compiled, pytorch, corrected, both,
 			// The compiler calls the host's C++ compiler, and keeps what it made.
 			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor"),
-		framework("pytorch-jit", static, pytorch, corrected),
-		framework("tensorflow", eager, tensorflow, uncorrected, quietTensorFlow),
-		framework("tensorflow-function", static, tensorflow, uncorrected, quietTensorFlow),
-		framework("tensorflow-xla", compiled, tensorflow, uncorrected, quietTensorFlow),
-		framework("tensorflow-session", static, tensorflow, uncorrected, quietTensorFlow),
-		framework("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}, uncorrected, quietTensorFlow, "KERAS_BACKEND=tensorflow", kerasHome),
-		framework("keras-torch", eager, where{"keras", ""}, uncorrected, quietTensorFlow, "KERAS_BACKEND=torch", kerasHome),
-		framework("keras-jax", compiled, where{"keras", "jax-cuda"}, uncorrected, quietTensorFlow, "KERAS_BACKEND=jax", kerasHome),
-		framework("jax", compiled, jax, corrected),
-		framework("jax-eager", eager, jax, corrected),
+		framework("pytorch-jit", static, pytorch, corrected, accumulates),
+		framework("tensorflow", eager, tensorflow, uncorrected, both, quietTensorFlow),
+		framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow),
+		framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow),
+		framework("tensorflow-session", static, tensorflow, uncorrected, both, quietTensorFlow),
+		framework("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND=tensorflow", kerasHome),
+		framework("keras-torch", eager, where{"keras", ""}, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND=torch", kerasHome),
+		framework("keras-jax", compiled, where{"keras", "jax-cuda"}, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND=jax", kerasHome),
+		framework("jax", compiled, jax, corrected, accumulates),
+		framework("jax-eager", eager, jax, corrected, both),
 		onnxruntime(),
 	}
 }
@@ -53,12 +54,13 @@ type where struct{ plain, cuda string }
 // framework is a row for a backend that trains and infers on CPU and CUDA.
 // What a worker says of itself in its hello must agree with it; versions and
 // the phrase on threads only a worker knows.
-func framework(name, kind string, in where, epsilon string, env ...string) backends.Entry {
+func framework(name, kind string, in where, epsilon string, features []string, env ...string) backends.Entry {
 	return backends.Entry{
 		Info: backends.Info{
 			Name: name, Kind: kind,
 			Ops:        slices.Concat(layers, []string{workloads.LossSoftmax, workloads.LossSigmoid, workloads.OptSGD, workloads.OptAdam}),
 			Precisions: []workloads.Precision{workloads.F32, workloads.F64},
+			Features:   features,
 			Dialect:    map[string]string{"adam-epsilon": epsilon},
 		},
 		Argv:        []string{"{interpreter}", "-s", "{python}/worker.py", name},
@@ -71,7 +73,7 @@ func framework(name, kind string, in where, epsilon string, env ...string) backe
 
 // onnxruntime only infers, on graphs that PyTorch's environment exports.
 func onnxruntime() backends.Entry {
-	e := framework("onnxruntime", "static-graph", where{"onnxruntime", ""}, corrected,
+	e := framework("onnxruntime", "static-graph", where{"onnxruntime", ""}, corrected, nil,
 		"DLBENCH_EXPORT_PYTHON={interpreter:pytorch}", "DLBENCH_EXPORTS={cache}/exports")
 	e.Info.Precisions = []workloads.Precision{workloads.F32}
 	e.Devices = []string{"cpu"}

@@ -17,7 +17,10 @@ import (
 	"sync"
 )
 
-//go:embed all:worker
+// By pattern, so that what Python compiled beside them stays out; a test holds
+// the patterns to the folders that there are.
+//
+//go:embed worker/*.py worker/dlworker/*.py worker/dlworker/frameworks/*.py
 var embedded embed.FS
 
 // files are the worker's files by slash-separated path, and the hash of all.

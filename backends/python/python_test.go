@@ -42,6 +42,20 @@ func TestCollectTakesPythonFilesOnly(t *testing.T) {
 	}
 }
 
+// A folder that the patterns of the embedding do not name would be left out.
+func TestEveryFileIsEmbedded(t *testing.T) {
+	inBinary, _ := files()
+	onDisk, _ := collect(os.DirFS("."), "worker")
+	for name, text := range onDisk {
+		if string(inBinary[name]) != string(text) {
+			t.Errorf("%s is not in the binary", name)
+		}
+	}
+	if len(inBinary) != len(onDisk) || inBinary["worker.py"] == nil {
+		t.Errorf("the binary has %d files, the folder %d", len(inBinary), len(onDisk))
+	}
+}
+
 func TestWriteIsWholeAndLeavesNothingElse(t *testing.T) {
 	cache := t.TempDir()
 	folder := filepath.Join(cache, "workers", "abc")

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/catalog"
+	"github.com/dlbench/dlbench/backends/python/environment"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// rowsNamed are the rows of a site with that name.
+func rowsNamed(s site, name string) []backends.Entry {
+	return slices.DeleteFunc(slices.Clone(s.rows), func(e backends.Entry) bool { return e.Info.Name != name })
+}
+
+func ref(t *testing.T, text string) environment.Ref {
+	t.Helper()
+	r, err := environment.ParseRef(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Every entry of a framework exists in every version of it that is there.
+func TestVersionsOfEntries(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(workloads.CacheEnv, dir)
+	for _, name := range []string{"jax@0.9.0", "tensorflow-cuda@2.20.0", ".keras.making-1", "notes", "pytorch"} {
+		if err := os.MkdirAll(filepath.Join(dir, "environments", name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := here(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var more []string
+	for _, e := range s.entries() {
+		if strings.Contains(e.Info.Name, "@") {
+			more = append(more, e.Info.Name+" in "+e.Environment)
+			if e.Argv[len(e.Argv)-1] == e.Info.Name || !strings.HasPrefix(e.Argv[0], dir) || e.Need() == nil {
+				t.Errorf("%s starts %v", e.Info.Name, e.Argv)
+			}
+		}
+	}
+	slices.Sort(more)
+	want := "jax-eager@0.9.0 in jax@0.9.0|jax@0.9.0 in jax@0.9.0|tensorflow-function@2.20.0 in tensorflow@2.20.0|tensorflow-session@2.20.0 in tensorflow@2.20.0|tensorflow-xla@2.20.0 in tensorflow@2.20.0|tensorflow@2.20.0 in tensorflow@2.20.0"
+	if got := strings.Join(more, "|"); got != want {
+		t.Errorf("entries %s\nwant %s", got, want)
+	}
+	s = s.with("pytorch-jit@2.14.0", "pytorch@2.14.0", "eager@1", "nothing@1", "jax", "jax@0.9.0", "pytorch@a/b")
+	for name, n := range map[string]int{"pytorch-jit@2.14.0": 1, "pytorch@2.14.0": 1, "pytorch-compile@2.14.0": 1, "jax@0.9.0": 1, "eager@1": 0, "pytorch@a/b": 0} {
+		if got := len(rowsNamed(s, name)); got != n {
+			t.Errorf("%d rows of %s, want %d", got, name, n)
+		}
+	}
+}
+
+// Cells on a GPU run in the environment for CUDA where it is there, or else
+// where the host has a GPU; else in the plain one, whose worker says that there
+// is no device. The user's own environment serves both.
+func TestEnvironmentOnGPU(t *testing.T) {
+	s := site{rows: catalog.Entries(), cache: "/cache", store: environment.Store{Dir: filepath.Join(t.TempDir(), "environments")}}
+	where := func(name, device string) string {
+		t.Helper()
+		return s.environment(rowsNamed(s, name)[0], device).String()
+	}
+	absent := "tensorflow"
+	if hasGPU() {
+		absent = "tensorflow-cuda"
+	}
+	for _, tc := range []struct{ name, device, want string }{
+		{"tensorflow-xla", workloads.DeviceCPU, "tensorflow"},
+		{"tensorflow-xla", workloads.DeviceCUDA, absent},
+		{"pytorch", workloads.DeviceCUDA, "pytorch"},
+	} {
+		if got := where(tc.name, tc.device); got != tc.want {
+			t.Errorf("%s on %s: %s, want %s", tc.name, tc.device, got, tc.want)
+		}
+	}
+	s.own = []environment.Own{{Ref: ref(t, "tensorflow"), Python: "/mine/bin/python"}}
+	if got := s.onDevice("tensorflow", workloads.DeviceCUDA); got.Environment != "tensorflow" || got.Argv[0] != "/mine/bin/python" || got.Need() != nil {
+		t.Errorf("with the user's own: %+v, %v", got, got.Need())
+	}
+	s.own = append(s.own, environment.Own{Ref: ref(t, "tensorflow-cuda"), Python: "/other/bin/python"})
+	if got := s.onDevice("tensorflow", workloads.DeviceCUDA); got.Argv[0] != "/other/bin/python" {
+		t.Errorf("with the user's own for CUDA: %+v", got)
+	}
+}
+
+// Every environment that the catalog names exists, and --cuda finds those for
+// CUDA of each framework.
+func TestEnvironmentsOfTheCatalog(t *testing.T) {
+	for _, e := range catalog.Entries() {
+		for _, name := range []string{e.Environment, e.EnvironmentCUDA} {
+			if _, err := environment.Find(name); name != "" && err != nil {
+				t.Errorf("%s: %v", e.Info.Name, err)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"tensorflow": "tensorflow-cuda", "jax": "jax-cuda", "jax-cuda": "jax-cuda", "pytorch": "pytorch", "onnxruntime": "",
+		"keras": "tensorflow-cuda keras jax-cuda", "jax@0.9.0": "jax-cuda@0.9.0", "keras@3.14.0": "keras@3.14.0",
+	} {
+		var got []string
+		for _, r := range forCUDA(ref(t, text)) {
+			got = append(got, r.String())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("--cuda %s: %v, want %s", text, got, want)
+		}
+	}
+	if got := strings.Join(plainEnvironments(), " "); got != "pytorch tensorflow jax onnxruntime keras" {
+		t.Errorf("--all: %s", got)
+	}
+}
+
+// A run records the user's own environment as such, and goes on only in what it
+// began in.
+func TestOwnEnvironmentInARun(t *testing.T) {
+	s := site{rows: catalog.Entries(), cache: "/cache", store: environment.Store{Dir: filepath.Join(t.TempDir(), "environments")}}
+	if name, bytes := s.describe("pytorch"); name != "pytorch" || bytes != 0 {
+		t.Errorf("%s, %d", name, bytes)
+	}
+	pinned := s.identity("pytorch")
+	s.own = []environment.Own{{Ref: ref(t, "pytorch"), Python: "/mine/bin/python"}}
+	if name, _ := s.describe("pytorch"); name != "pytorch (the user's own)" {
+		t.Error(name)
+	}
+	if s.identity("pytorch") == pinned || s.identity("") != "" {
+		t.Errorf("identities %q, %q", pinned, s.identity("pytorch"))
+	}
+	// What onnxruntime names in its environment is the user's PyTorch then.
+	e := s.onDevice("onnxruntime", workloads.DeviceCPU)
+	if !slices.Contains(e.Env, "DLBENCH_EXPORT_PYTHON=/mine/bin/python") {
+		t.Errorf("onnxruntime sees %v", e.Env)
+	}
+	if err := e.Need(); err == nil || !strings.Contains(err.Error(), "(run `dlbench setup onnxruntime`)") {
+		t.Errorf("needs %v", err)
+	}
+}
