@@ -1,0 +1,229 @@
+"""TensorFlow 1: a static graph that is built once and run by a Session, with
+resource variables and the optimizers of tf.compat.v1.train.
+
+Sources: tensorflow.org/api_docs/python/tf/compat/v1, tensorflow.org/guide/migrate.
+"""
+
+import numpy
+import tensorflow as tf
+
+from ..model import Model
+from . import tensorflow_layout, tensorflow_ops, tensorflow_runtime
+from .tensorflow_ops import DTYPES, NAMES, Network, affine, scalar
+
+v1 = tf.compat.v1
+
+# Longest sequence whose LSTM is written out step by step, as
+# tf.compat.v1.nn.static_rnn does it; a longer one becomes a tf.while_loop, as
+# dynamic_rnn does it, whose graph does not grow with the sequence.
+STATIC = 128
+
+
+def _cell(z, c):
+    """(h, c) of one step of an LSTM."""
+    i, f, g, o = tf.split(z, 4, 1)
+    c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+    return tf.sigmoid(o) * tf.tanh(c), c
+
+
+def lstm(x, weight_ih, weight_hh, bias):
+    """[N, T, D] -> [N, T, units]. The inputs are projected for all steps at once."""
+    n, length, _ = x.shape
+    units = weight_hh.shape[0]
+    inputs = tf.transpose(affine(x, weight_ih, bias), (1, 0, 2))
+    h = c = tf.zeros((n, units), x.dtype)
+    if length <= STATIC:
+        outputs = []
+        for z in tf.unstack(inputs):
+            h, c = _cell(z + tf.matmul(h, weight_hh), c)
+            outputs.append(h)
+        return tf.stack(outputs, 1)
+    steps = tf.TensorArray(x.dtype, length, element_shape=inputs.shape[1:]).unstack(inputs)
+    outputs = tf.TensorArray(x.dtype, length, element_shape=h.shape)
+
+    def step(t, h, c, outputs):
+        h, c = _cell(steps.read(t) + tf.matmul(h, weight_hh), c)
+        return t + 1, h, c, outputs.write(t, h)
+
+    *_, outputs = tf.while_loop(lambda t, *_: t < length, step, (0, h, c, outputs), maximum_iterations=length)
+    return tf.transpose(outputs.stack(), (1, 0, 2))
+
+
+def _aligned(values):
+    """A copy that starts at a multiple of 64 bytes, which a session takes as it
+    is: arrays at other addresses are copied in every run."""
+    memory = numpy.empty(values.nbytes + 64, numpy.uint8)
+    start = -memory.ctypes.data % 64
+    copy = memory[start:start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+class Graph(Model):
+    """A graph with its session. A micro-batch is a run of its own, which adds
+    to sums that one more run applies."""
+
+    def __init__(self, job, weights, x, y):
+        self.job, self.weights = job, weights
+        self.layouts = tensorflow_layout.layouts(job)
+        kind, integer = DTYPES[job.precision].as_numpy_dtype, numpy.int64 if job.device == "cuda" else numpy.int32
+        self.batches = [[(_aligned(xm), _aligned(ym)) for xm, ym in batch] for batch in tensorflow_layout.data(job, kind, integer, x, y)]
+        self.accumulated = len(self.batches[0])
+        self.host = job.placement == "host"
+        # Feeding is a copy where the device has memory of its own.
+        self.preloads = job.device == "cuda" and not self.host
+        graph = tf.Graph()
+        with graph.as_default(), graph.device("/GPU:0" if job.device == "cuda" else "/CPU:0"):
+            self._inputs()
+            self._forward()
+            self.update = self.add = self.apply = ()
+            if job.training:
+                self._backward()
+            # Values come in through placeholders: a graph holds 2 GB at most.
+            self.assign = {name: self._assignment(v) for name, v in self.variables.items()}
+            initialize = v1.global_variables_initializer()
+        self.session = v1.Session(graph=graph, config=self._config())
+        self.session.run(initialize)
+        if self.preloads:
+            self._preload()
+        self.reset()
+        self.params = sum(v.shape.num_elements() for v in self.trained)
+        self.segments = len(self.network.segments)
+        held, logits = self.session.run([self.trained[0], self.logits], self._feed(0, 0))
+        self.dtypes = {"params": NAMES[tf.as_dtype(held.dtype)], "activations": NAMES[tf.as_dtype(logits.dtype)]}
+        if job.device == "cuda":
+            self.tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+        self.last = []
+
+    def _config(self):
+        config = v1.ConfigProto(intra_op_parallelism_threads=self.job.threads, inter_op_parallelism_threads=1, allow_soft_placement=True)
+        config.gpu_options.allow_growth = True
+        if self.job.device == "cpu":
+            config.device_count["GPU"] = 0
+        return config
+
+    def _inputs(self):
+        """The tensors x and y of a micro-batch, and what a run is fed with."""
+        x, y = self.batches[0][0]
+        if self.preloads:
+            self.at = v1.placeholder(tf.int32, ())
+            whole = [len(self.batches) * self.accumulated]
+            self.data = [v1.get_variable("data/%s" % name, whole + list(values.shape), tf.as_dtype(values.dtype), v1.zeros_initializer(),
+                                         trainable=False, use_resource=True) for name, values in (("x", x), ("y", y))]
+            self.load = [self._assignment(v) for v in self.data]
+            self.x, self.y = (tf.gather(v, self.at) for v in self.data)
+            return
+        self.x, self.y = v1.placeholder(x.dtype, x.shape), v1.placeholder(y.dtype, y.shape)
+        if self.host:  # the buffer that a step copies its batch into
+            self.buffer = _aligned(x), _aligned(y)
+
+    def _preload(self):
+        for (holder, assign), values in zip(self.load, zip(*(pair for batch in self.batches for pair in batch))):
+            self.session.run(assign, {holder: numpy.stack(values)})
+
+    def _feed(self, i, m):
+        """The feed of micro-batch m of batch i."""
+        if self.preloads:
+            return {self.at: i * self.accumulated + m}
+        x, y = self.batches[i][m]
+        if self.host:
+            for buffer, values in zip(self.buffer, (x, y)):
+                numpy.copyto(buffer, values)
+            x, y = self.buffer
+        return {self.x: x, self.y: y}
+
+    def _forward(self):
+        kind = DTYPES[self.job.precision]
+        self.variables = {p.name: v1.get_variable(p.name, self.layouts[p.name].held_shape, kind, v1.zeros_initializer(),
+                                                  trainable=not p.buffer, use_resource=True) for p in self.job.params}
+        self.trained = [self.variables[p.name] for p in self.job.params if not p.buffer]
+        parts = ("weight_ih", "weight_hh", "bias")
+        self.network = Network(self.job, self.variables, lambda op, x: lstm(x, *(self.variables["%s.%s" % (op.name, p)] for p in parts)))
+        self.logits, moved = self.network(self.x)
+        self.moves = [variable.assign(value) for variable, value in moved]
+        self.cost = tensorflow_ops.loss_of(self.job)(self.logits, self.y)
+
+    def _backward(self):
+        optimizer = self._optimizer()
+        # Rows of an embedding that do not occur move as well: their moments decay.
+        self.gradients = [tf.convert_to_tensor(g) for g, _ in optimizer.compute_gradients(self.cost, self.trained)]
+        if self.accumulated == 1:
+            self.update = tf.group(optimizer.apply_gradients(zip(self.gradients, self.trained)), *self.moves)
+            sums = []
+        else:
+            sums = [v1.get_variable("sum/" + v.op.name, v.shape, v.dtype, v1.zeros_initializer(), trainable=False, use_resource=True) for v in self.trained]
+            self.add = tf.group(*(total.assign_add(g / self.accumulated) for total, g in zip(sums, self.gradients)), *self.moves)
+            apply = optimizer.apply_gradients([(total.read_value(), v) for total, v in zip(sums, self.trained)])
+            with tf.control_dependencies([apply]):
+                self.apply = tf.group(*(total.assign(tf.zeros_like(total)) for total in sums))
+        self.forget = v1.variables_initializer(optimizer.variables() + sums)
+
+    def _optimizer(self):
+        o = self.job.optimizer
+        rate = scalar(self.job, o.rate)
+        if o.kind == "adam":
+            return v1.train.AdamOptimizer(rate, scalar(self.job, o.beta1), scalar(self.job, o.beta2), scalar(self.job, o.epsilon))
+        if o.momentum:
+            return v1.train.MomentumOptimizer(rate, scalar(self.job, o.momentum))
+        return v1.train.GradientDescentOptimizer(rate)
+
+    @staticmethod
+    def _assignment(variable):
+        """A placeholder, and the op that assigns its value."""
+        holder = v1.placeholder(variable.dtype, variable.shape)
+        return holder, variable.assign(holder).op
+
+    def step(self, i):
+        if not self.job.training:
+            self.last = self.session.run([self.cost, self.logits], self._feed(i, 0))[:1]
+        elif self.accumulated == 1:
+            self.last = self.session.run([self.cost, self.update], self._feed(i, 0))[:1]
+        else:
+            self.last = [self.session.run([self.cost, self.add], self._feed(i, m))[0] for m in range(self.accumulated)]
+            self.session.run(self.apply)
+
+    def loss(self):
+        return sum(map(float, self.last)) / len(self.last)
+
+    def _each(self, fetch, i):
+        """What a fetch gives for the micro-batches of batch i."""
+        return [self.session.run(fetch, self._feed(i, m)) for m in range(self.accumulated)]
+
+    def read_logits(self, i):
+        return numpy.concatenate(self._each(self.logits, i))
+
+    def read_grads(self, i):
+        names = [p.name for p in self.job.params if not p.buffer]
+        return {name: self.layouts[name].canonical(sum(g) / self.accumulated)
+                for name, g in zip(names, zip(*self._each(self.gradients, i)))}
+
+    def read_params(self):
+        return {name: self.layouts[name].canonical(v) for name, v in self.session.run(self.variables).items()}
+
+    def reset(self):
+        for name, (holder, assign) in self.assign.items():
+            self.session.run(assign, {holder: self.layouts[name].held(self.weights[name])})
+        if self.job.training:
+            self.session.run(self.forget)
+
+    def device_peaks(self):
+        if self.job.device != "cuda":
+            return None
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"], None
+
+
+class TensorFlow:
+    """The framework after its import."""
+
+    def hello(self, threads, device):
+        return {"kind": "static-graph", **tensorflow_runtime.configure(threads, device)}
+
+    def build(self, job, weights, x, y):
+        tf.config.experimental.enable_tensor_float_32_execution(job.precision == "tf32")
+        return Graph(job, weights, x, y)
+
+    out_of_memory = staticmethod(tensorflow_runtime.out_of_memory)
+
+
+def load(_name):
+    return TensorFlow()
