@@ -19,9 +19,10 @@ func newReport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RUN",
 		Short: "Write the report of a run",
-		Long: `Write the report of a run: a self-contained HTML page, Markdown, or text. The
-format follows the ending of -o (.html, .md, .txt); without -o the tables are
-printed. The same run gives the same bytes.`,
+		Long: `Write the report of a run: a self-contained HTML page, Markdown or text; or its
+rows for other programs, one per cell, as CSV or JSON. The format follows the
+ending of -o (.html, .md, .txt, .csv, .json); without -o the tables are printed.
+The same run gives the same bytes.`,
 		Example: `  dlbench report results/runs/quick-…
   dlbench report results/runs/quick-… -o report.html
   dlbench report results/runs/quick-… -o report.md`,
@@ -39,7 +40,7 @@ printed. The same run gives the same bytes.`,
 			return writeReport(out, run, analysis)
 		},
 	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "`file` to write (.html, .md, .txt)")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "`file` to write (.html, .md, .txt, .csv, .json)")
 	return cmd
 }
 
@@ -55,8 +56,12 @@ func writeReport(path string, run results.Run, a compare.Analysis) error {
 		err = report.Markdown(&page, run, a)
 	case ".txt":
 		err = report.Text(&page, run, a, report.TextOptions{})
+	case ".csv":
+		err = report.CSV(&page, run, a)
+	case ".json":
+		err = report.JSON(&page, run, a)
 	default:
-		return fmt.Errorf("%s: the ending %q says no format: expected .html, .md or .txt", path, ext)
+		return fmt.Errorf("%s: the ending %q says no format: expected .html, .md, .txt, .csv or .json", path, ext)
 	}
 	if err != nil {
 		return err

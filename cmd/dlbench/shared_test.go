@@ -105,6 +105,15 @@ func TestSharedRunMeasuresTheSame(t *testing.T) {
 	if len(a) != 8 || !reflect.DeepEqual(a, b) {
 		t.Errorf("shared:\n%+v\nfresh:\n%+v", a, b)
 	}
+	for _, format := range []string{".csv", ".json"} {
+		page := filepath.Join(t.TempDir(), "cells"+format)
+		if out := dlbench(t, "report", fresh, "-o", page); out.code != exitOK {
+			t.Fatalf("exit %d\n%s", out.code, out.stderr)
+		}
+		if rows, err := os.ReadFile(page); err != nil || strings.Count(string(rows), "fake-ok") < 2 || !strings.Contains(string(rows), "verdict") {
+			t.Errorf("%v; %s lacks cells:\n%s", err, format, rows)
+		}
+	}
 	if !strings.Contains(out.stdout, "forked") {
 		t.Errorf("the report does not say that trials were forked:\n%s", out.stdout)
 	}
