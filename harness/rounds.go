@@ -216,43 +216,54 @@ func (s *schedule) attempt(round int, cells []Cell) (attempt int, complete bool)
 }
 
 // left estimates the time to the end: the rest of this pass and the passes to
-// come, at each cell's mean time so far (the mean over all cells where a cell
-// has none), bounded by the suite's limit once the minimum of rounds is safe.
+// come, bounded by the suite's limit once the minimum of rounds is safe.
 func (s *schedule) left(kind string, round int, rest []turn, cells []Cell) time.Duration {
-	sum, n := map[results.Cell]time.Duration{}, map[results.Cell]int{}
-	var all time.Duration
-	for _, r := range s.done {
-		sum[r.Cell] += time.Duration(r.WallNS)
-		n[r.Cell]++
-		all += time.Duration(r.WallNS)
-	}
 	if len(s.done) == 0 {
 		return 0
 	}
-	mean := func(c results.Cell) time.Duration {
-		if n[c] > 0 {
-			return sum[c] / time.Duration(n[c])
-		}
-		return all / time.Duration(len(s.done))
-	}
-	var pass, full time.Duration
+	mean := meanTimes(s.done)
+	var pass, full, memory time.Duration
 	for _, t := range rest {
-		pass += mean(cells[t.cell].Name)
+		pass += mean(cells[t.cell].Name, t.shared)
 	}
 	for _, c := range s.Cells {
-		full += mean(c.Name)
+		full += mean(c.Name, s.Share && CanShare(c))
+		memory += mean(c.Name, false)
 	}
 	least, most := pass, pass
-	switch kind {
-	case results.KindCheck:
-		least += full * time.Duration(s.Rounds.Min+1)
-		most += full * time.Duration(s.Rounds.Max+1)
-	default:
-		least += full * time.Duration(max(0, s.Rounds.Min-round))
-		most += full * time.Duration(max(0, s.Rounds.Max-round))
+	if kind == results.KindCheck {
+		least, most = pass+memory, pass+memory
 	}
+	least += full * time.Duration(max(0, s.Rounds.Min-round))
+	most += full * time.Duration(max(0, s.Rounds.Max-round))
 	if limit := time.Duration(s.Limits.SuiteNS); limit > 0 {
 		return max(least, min(most, limit-s.elapsed()))
 	}
 	return most
+}
+
+// meanTimes returns the mean time of a cell's trials of one form, forked or
+// fresh: what is known of that form, else of the cell, else of all cells in that
+// form, else of all.
+func meanTimes(done []results.Record) func(c results.Cell, shared bool) time.Duration {
+	type of struct {
+		cell   results.Cell
+		shared bool
+	}
+	// The zero Cell stands for all cells.
+	sum, n := map[of]time.Duration{}, map[of]int{}
+	for _, r := range done {
+		for _, cell := range []results.Cell{r.Cell, {}} {
+			sum[of{cell, r.Shared}] += time.Duration(r.WallNS)
+			n[of{cell, r.Shared}]++
+		}
+	}
+	return func(c results.Cell, shared bool) time.Duration {
+		for _, key := range []of{{c, shared}, {c, !shared}, {shared: shared}, {shared: !shared}} {
+			if n[key] > 0 {
+				return sum[key] / time.Duration(n[key])
+			}
+		}
+		return 0
+	}
 }

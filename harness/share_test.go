@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/results"
@@ -138,5 +139,33 @@ func TestSharedResume(t *testing.T) {
 	}
 	if len(got) != 2*len(c.Cells) {
 		t.Errorf("%d trials after the resume, want two rounds of %d", len(got), len(c.Cells))
+	}
+}
+
+// Forked trials are expected to take what forked trials took, though the memory
+// trials of the same cells took longer.
+func TestTimeLeftOfASharedRun(t *testing.T) {
+	cell := shareCells()[0] // forks
+	record := func(kind string, shared bool, seconds int) results.Record {
+		return results.Record{Kind: kind, Cell: cell.Name, Shared: shared, WallNS: int64(time.Duration(seconds) * time.Second), End: results.EndOK}
+	}
+	done := []results.Record{record(results.KindCheck, true, 1), record(results.KindMemory, false, 9), record(results.KindTime, true, 3)}
+	for _, tt := range []struct {
+		share bool
+		done  int
+		kind  string
+		round int
+		want  int // seconds
+	}{
+		{true, 1, results.KindMemory, 0, 1 + 3*1}, // nothing is known of fresh ones yet
+		{true, 2, results.KindTime, 1, 3 * 1},
+		{true, 3, results.KindTime, 2, 2 * 2},
+		{false, 2, results.KindTime, 1, 3 * 9},
+	} {
+		s := &schedule{Config: Config{Cells: []Cell{cell}, Share: tt.share, Rounds: Rounds{Min: 3, Max: 3}}, done: done[:tt.done]}
+		turns := s.order(tt.share && tt.kind != results.KindMemory, tt.round, 1, s.Cells)
+		if got := s.left(tt.kind, tt.round, turns, s.Cells); got != time.Duration(tt.want)*time.Second {
+			t.Errorf("%+v: %v left", tt, got)
+		}
 	}
 }
