@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,8 @@ func TestBackendCheckCommand(t *testing.T) {
 	}{
 		{"which worker", nil, exitBadInput, []string{"which worker? Expected a NAME of the catalog", "or -- CMD…"}},
 		{"passes", append([]string{"--only", "protocol/order"}, worker...), exitOK, []string{"linear (eager): 1 passed, 0 failed, 0 skipped"}},
+		{"forks", append([]string{"--only", "fork/*"}, worker...), exitOK, []string{"linear (eager): 3 passed, 0 failed, 0 skipped"}},
+		{"is not asked to fork", append([]string{"--fresh", "--only", "fork/*"}, worker...), exitBadInput, []string{`no case for this worker is called like --only "fork/*"`}},
 		{"no such case", append([]string{"--only", "protocoll"}, worker...), exitBadInput, []string{`no case for this worker is called like --only "protocoll"`}},
 		{"dies", dying, exitTrialNotOK, []string{"fail  protocol/hello: worker closed its end", "it ended with exit status 1", "stderr | no such framework", "error: 1 case failed"}},
 	} {
@@ -70,5 +73,22 @@ func TestBackendCheckCommand(t *testing.T) {
 				t.Errorf("the failure is printed %d times", n)
 			}
 		})
+	}
+}
+
+// A catalog entry is held to the suite as a trial would start it, and to its
+// claim to fork.
+func TestBackendCheckEntry(t *testing.T) {
+	out := dlbench(t, "backend", "check", "fake-ok", "--only", "fork/*")
+	if out.code != exitOK || !strings.Contains(out.stdout, "3 passed, 0 failed, 0 skipped") {
+		t.Errorf("exit %d\n%s%s", out.code, out.stdout, out.stderr)
+	}
+	t.Setenv("GOGC", "off")
+	w, err := workerCommand(t.Context(), []string{"eager"}, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(w.env, "GOMAXPROCS=1") || !slices.Contains(w.env, "TZ=UTC") || slices.ContainsFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
+		t.Errorf("environment %q, want that of a trial and nothing of the user's", w.env)
 	}
 }
