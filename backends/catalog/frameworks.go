@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/workloads"
@@ -29,9 +30,9 @@ func frameworks() []backends.Entry {
 		framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow),
 		framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow),
 		framework("tensorflow-session", static, tensorflow, uncorrected, both, quietTensorFlow),
-		framework("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND=tensorflow", kerasHome),
-		framework("keras-torch", eager, where{"keras", ""}, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND=torch", kerasHome),
-		framework("keras-jax", compiled, where{"keras", "jax-cuda"}, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND=jax", kerasHome),
+		keras("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}),
+		keras("keras-torch", eager, where{"keras", ""}),
+		keras("keras-jax", compiled, where{"keras", "jax-cuda"}),
 		framework("jax", compiled, jax, corrected, accumulates),
 		framework("jax-eager", eager, jax, corrected, both),
 		onnxruntime(),
@@ -69,6 +70,15 @@ func framework(name, kind string, in where, epsilon string, features []string, e
 		Devices: []string{"cpu", "cuda"},
 		Forks:   true,
 	}
+}
+
+// keras is a row for Keras 3, in float32: with its width of floats set to 64
+// bits, Keras still computes parts in 32.
+func keras(name, kind string, in where) backends.Entry {
+	_, backend, _ := strings.Cut(name, "-")
+	e := framework(name, kind, in, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND="+backend, kerasHome)
+	e.Info.Precisions = []workloads.Precision{workloads.F32}
+	return e
 }
 
 // onnxruntime only infers, on graphs that PyTorch's environment exports.

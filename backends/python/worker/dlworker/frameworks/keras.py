@@ -1,0 +1,146 @@
+"""Keras 3 on TensorFlow, PyTorch and JAX: a functional model, compile,
+train_on_batch and predict_on_batch.
+
+Source: keras.io/api/models/model_training_apis.
+"""
+
+import contextlib
+import os
+
+import numpy
+
+from ..model import Model
+
+WORDS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+class Trained(Model):
+    """A compiled keras.Model. train_on_batch returns the loss of its batch: its
+    metrics are reset by every call."""
+
+    def __init__(self, job, weights, x, y):
+        import keras
+        from . import keras_layers, keras_runtime
+        self.keras, self.runtime, self.job = keras, keras_runtime, job
+        keras_runtime.precise(job.precision == "tf32")
+        keras.config.set_image_data_format("channels_first" if keras_runtime.FRAMEWORK == "torch" else "channels_last")
+        self.network = keras_layers.Network(job)
+        self.model = self.network.model
+        self.initial = [(v, array) for name, values in weights.items()
+                        for v, array in zip(self.network.variables(name), self.network.native(name, values))]
+        for v, array in self.initial:
+            v.assign(array)
+        softmax = job.loss.kind == "softmax-cross-entropy"
+        self.model.compile(optimizer=self._optimizer() if job.training else "sgd",
+                           loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True) if softmax
+                           else keras.losses.BinaryCrossentropy(from_logits=True))
+        if job.training:
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.state = [(v, keras.ops.convert_to_numpy(v.value).copy()) for v in self.model.optimizer.variables]
+        x = self.network.images(x) if job.input.kind == "image" else x
+        self.x = x.astype("int32" if job.input.kind == "tokens" else keras.config.floatx())
+        self.y = y if softmax else y[..., None].astype(keras.config.floatx())
+        resident = job.placement == "resident"
+        self.xs = [keras.ops.convert_to_tensor(b) for b in self.x] if resident else None
+        self.ys = [keras.ops.convert_to_tensor(b) for b in self.y] if resident else None
+        self.params = sum(int(numpy.prod(v.shape)) for v in self.model.trainable_variables)
+        self.dtypes = self._dtypes()
+        self.tf32 = job.precision == "tf32"
+        self.last = None
+        self.step = self.train if job.training else self.infer
+
+    def _optimizer(self):
+        o, optimizers = self.job.optimizer, self.keras.optimizers
+        if o.kind == "sgd":
+            return optimizers.SGD(o.rate, float(o.momentum))
+        return optimizers.Adam(o.rate, o.beta1, o.beta2, o.epsilon)
+
+    def batch(self, i):
+        """Batch i: tensors of the backend, or of data "host" a copy in host memory."""
+        if self.xs is not None:
+            return self.xs[i], self.ys[i]
+        return self.x[i].copy(), self.y[i].copy()
+
+    def train(self, i):
+        self.last = self.model.train_on_batch(*self.batch(i))
+
+    def infer(self, i):
+        x, y = self.batch(i)
+        self.last = self.model.predict_on_batch(x), y
+
+    def loss(self):
+        if self.job.training:
+            return float(self.last)
+        z, y = (numpy.asarray(self.keras.ops.convert_to_numpy(t), numpy.float64) for t in self.last)
+        if self.job.loss.kind == "softmax-cross-entropy":
+            top = z.max(-1)
+            return float(numpy.mean(top + numpy.log(numpy.exp(z - top[:, None]).sum(-1)) - z[numpy.arange(len(z)), y.astype(int)]))
+        return float(numpy.mean(numpy.maximum(z, 0) - z * y + numpy.log1p(numpy.exp(-abs(z)))))
+
+    @contextlib.contextmanager
+    def _frozen(self):
+        """Running statistics and seeds are afterwards what they were."""
+        before = [(v, self.keras.ops.convert_to_numpy(v.value).copy()) for v in self.model.non_trainable_variables]
+        yield
+        for v, array in before:
+            v.assign(array)
+
+    def _forward(self, x):
+        with self._frozen():
+            return self.keras.ops.convert_to_numpy(self.model(x, training=self.job.training))
+
+    def _dtypes(self):
+        out = self._forward(self.batch(0)[0])
+        return {"params": WORDS[self.keras.backend.standardize_dtype(self.model.trainable_variables[0].dtype)], "activations": WORDS[str(out.dtype)]}
+
+    def read_logits(self, i):
+        return self._forward(self.batch(i)[0])
+
+    def read_grads(self, i):
+        with self._frozen():
+            found = self.runtime.gradients(self.model, *self.batch(i))
+        by_variable = {id(v): g for v, g in zip(self.model.trainable_variables, found)}
+        return {p.name: self.network.canonical(p.name, [by_variable[id(v)] for v in self.network.variables(p.name)])
+                for p in self.job.params if not p.buffer}
+
+    def read_params(self):
+        return {p.name: self.network.canonical(p.name, [self.keras.ops.convert_to_numpy(v.value) for v in self.network.variables(p.name)])
+                for p in self.job.params}
+
+    def reset(self):
+        for v, array in self.initial + self.state if self.job.training else self.initial:
+            v.assign(array)
+
+    def device_peaks(self):
+        return self.runtime.device_peaks() if self.job.device == "cuda" else None
+
+
+class Keras:
+    """The framework after its import."""
+
+    def __init__(self, name):
+        import keras
+        import keras.src.trainers.trainer  # what the lazy front door would import at the first step
+        keras.layers.Dense, keras.optimizers.Adam, keras.losses.BinaryCrossentropy
+        from . import keras_runtime
+        self.runtime = keras_runtime
+        self.kind = {"tensorflow": "static-graph", "torch": "eager", "jax": "compiled"}[keras_runtime.FRAMEWORK]
+
+    def hello(self, threads, device):
+        from .keras_layers import OPS
+        phrase, effective = self.runtime.configure(threads, device)
+        return {"kind": self.kind, "versions": self.runtime.versions(), "ops": OPS + ["softmax-cross-entropy", "sigmoid-cross-entropy", "sgd", "adam"],
+                "precisions": ["f32"] + (["tf32"] if device == "cuda" else []), "features": [],
+                "dialect": {"adam-epsilon": "uncorrected"}, "threads": phrase, "effective_threads": effective,
+                "flush_denormals": self.runtime.flushes()}
+
+    def build(self, job, weights, x, y):
+        return Trained(job, weights, x, y)
+
+    def out_of_memory(self, e):
+        return self.runtime.out_of_memory(e)
+
+
+def load(name):
+    os.environ["KERAS_BACKEND"] = name.removeprefix("keras-")
+    return Keras(name)

@@ -1,0 +1,106 @@
+"""What differs between the backends under Keras 3: threads, device, TF32,
+gradients outside of a training step, and peaks of device memory."""
+
+import importlib
+import platform
+
+import keras
+
+from .. import affinity
+from ..errors import Unsupported
+
+FRAMEWORK = keras.backend.backend()
+framework = importlib.import_module(FRAMEWORK)
+
+
+def versions():
+    # Where jit_compile="auto", Keras' default, leads on a CPU.
+    jit = "on" if FRAMEWORK == "jax" else "off"
+    return {"keras": keras.__version__, FRAMEWORK: framework.__version__, "python": platform.python_version(), "jit_compile": "auto (%s)" % jit}
+
+
+def configure(threads, device):
+    """Set threads and device before the first op: (phrase, effective threads)."""
+    if FRAMEWORK == "tensorflow":
+        gpus = framework.config.list_physical_devices("GPU")
+        _demand(device == "cpu" or gpus, device)
+        if device == "cpu":
+            framework.config.set_visible_devices([], "GPU")
+        for gpu in gpus if device == "cuda" else ():  # else it takes all memory of the device at once
+            framework.config.experimental.set_memory_growth(gpu, True)
+        framework.config.threading.set_intra_op_parallelism_threads(threads)
+        framework.config.threading.set_inter_op_parallelism_threads(1)
+        return "tf.config.threading, 1 inter-op thread", framework.config.threading.get_intra_op_parallelism_threads()
+    if FRAMEWORK == "torch":
+        _demand(device == "cpu" or framework.cuda.is_available(), device)
+        framework.set_num_threads(threads)
+        framework.set_num_interop_threads(1)
+        return "torch.set_num_threads, 1 inter-op thread", framework.get_num_threads()
+    granted = affinity.restrict(threads)  # before XLA makes its pool
+    framework.config.update("jax_platforms", device)
+    try:
+        framework.devices()
+    except RuntimeError as e:
+        raise Unsupported("device %s: jax %s sees no such device: %s" % (device, framework.__version__, e)) from e
+    return affinity.phrase(granted), granted or threads
+
+
+def _demand(there, device):
+    if not there:
+        raise Unsupported("device %s: %s %s sees no such device" % (device, FRAMEWORK, framework.__version__))
+
+
+def precise(tf32):
+    """Set whether products of float32 use TF32."""
+    if FRAMEWORK == "jax":
+        framework.config.update("jax_default_matmul_precision", "tensorfloat32" if tf32 else "highest")
+    elif FRAMEWORK == "torch":
+        for part in (framework.backends.cuda.matmul, framework.backends.cudnn.conv, framework.backends.cudnn.rnn):
+            part.fp32_precision = "tf32" if tf32 else "ieee"
+    else:
+        framework.config.experimental.enable_tensor_float_32_execution(tf32)
+
+
+def gradients(model, x, y):
+    """Gradients of the mean loss by the trainable variables, dense, as numpy."""
+    if FRAMEWORK == "tensorflow":
+        with framework.GradientTape() as tape:
+            loss = model.compute_loss(x, y, model(x, training=True))
+        found = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        return [framework.convert_to_tensor(g).numpy() for g in found]
+    if FRAMEWORK == "torch":
+        model.zero_grad()
+        model.compute_loss(x, y, model(x, training=True)).backward()
+        found = [v.value.grad.detach().cpu().numpy().copy() for v in model.trainable_variables]
+        model.zero_grad()
+        return found
+
+    def loss(trainable, other):
+        z, _ = model.stateless_call(trainable, other, x, training=True)
+        return model.loss(y, z)
+
+    values = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
+    return [framework.device_get(g) for g in framework.grad(loss)(*values)]
+
+
+def device_peaks():
+    """(allocated, reserved) bytes at their peak on a GPU; the second only where told."""
+    if FRAMEWORK == "torch":
+        return framework.cuda.max_memory_allocated(), framework.cuda.max_memory_reserved()
+    if FRAMEWORK == "tensorflow":
+        peak = framework.config.experimental.get_memory_info("GPU:0")["peak"]
+        return peak, peak
+    stats = framework.devices()[0].memory_stats()
+    return stats["peak_bytes_in_use"], stats.get("peak_pool_bytes", stats["peak_bytes_in_use"])
+
+
+def flushes():
+    """Whether arithmetic on denormals gives 0."""
+    tiny = keras.ops.convert_to_tensor(1e-39, "float32")
+    return float(keras.ops.multiply(tiny, 0.5)) == 0.0
+
+
+def out_of_memory(e):
+    if FRAMEWORK == "torch":
+        return isinstance(e, framework.OutOfMemoryError) or "can't allocate memory" in str(e)
+    return "RESOURCE_EXHAUSTED" in str(e) or type(e).__name__ == "ResourceExhaustedError"
