@@ -36,6 +36,10 @@ class Eager(Model):
         kind = {"device": self.device, "dtype": DTYPES[job.precision]}
         self.network = pytorch_network.network(job, kind)
         self.network.train(job.training)
+        # The documented layout for convolutions on a CPU: several times as fast in
+        # inference, and faster in training.
+        self.layout = torch.channels_last if job.input.kind == "image" and job.device == "cpu" else torch.contiguous_format
+        self.network.to(memory_format=self.layout)
         self.held = pytorch_network.held(job, self.network)
         self.initial = {name: torch.from_numpy(w.copy()) for name, w in weights.items()}
         pytorch_network.restore(self.network, self.held, self.initial)
@@ -64,7 +68,8 @@ class Eager(Model):
         tokens = self.job.input.kind == "tokens"
         labels = torch.int64 if self.job.loss.kind == "softmax-cross-entropy" else kind["dtype"]
         where = self.device if self.job.placement == "resident" else "cpu"
-        self.xs = [torch.from_numpy(b.copy()).to(where, torch.int64 if tokens else kind["dtype"]) for b in x]
+        values = torch.int64 if tokens else kind["dtype"]
+        self.xs = [torch.from_numpy(b.copy()).to(where, values, memory_format=self.layout) for b in x]
         self.ys = [torch.from_numpy(b.copy()).to(where, labels) for b in y]
         self.host = self.job.placement == "host"
         if self.host:

@@ -3,10 +3,11 @@
 Both take the network of pytorch.py, and with it its loss, its optimizer and its
 parameters, which the graph shares. Sources: docs.pytorch.org, "Where to apply
 torch.compile?" (the top-level module, by its method compile), torch.jit.trace,
-torch.jit.freeze.
+torch.jit.freeze, torch.jit.optimize_for_inference.
 """
 
 import os
+import subprocess
 import sys
 import sysconfig
 import warnings
@@ -19,7 +20,7 @@ os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 import torch
 from torch._dynamo.utils import counters
 
-from ..errors import Unsupported
+from ..errors import Failed, Unsupported
 from . import pytorch
 
 
@@ -77,7 +78,8 @@ def _reason(graph_break):
 
 class Traced(pytorch.Eager):
     """The network as TorchScript. In training it is traced in training mode, so
-    that dropout draws and batch statistics count; for inference it is frozen."""
+    that dropout draws and batch statistics count. For inference it is frozen and
+    optimised, which keeps convolutions in oneDNN's own layout."""
 
     def __init__(self, job, weights, x, y):
         super().__init__(job, weights, x, y)
@@ -86,7 +88,14 @@ class Traced(pytorch.Eager):
             warnings.simplefilter("ignore")  # TorchScript is deprecated, and says so
             # A second trace to compare with would draw other dropout masks.
             graph = torch.jit.trace(self.network, example, check_trace=False)
-            self.forward = graph if job.training else torch.jit.freeze(graph)
+            self.forward = graph if job.training else torch.jit.optimize_for_inference(torch.jit.freeze(graph))
+        self.proven = False
+
+    def loss(self):
+        if not self.proven and not self.forward.get_debug_state().execution_plans:
+            raise Failed("TorchScript's executor has no plan for the traced network: it did not run")
+        self.proven = True
+        return super().loss()
 
 
 class Graph(pytorch.PyTorch):
@@ -109,14 +118,13 @@ def _compiler():
     """The C++ compiler's name and version; refuse a machine without one."""
     from torch._inductor import cpp_builder
     try:
-        found = cpp_builder.get_cpp_compiler()
-        version = cpp_builder.get_compiler_version_info(found)
-    except Exception as e:
+        version = subprocess.run([cpp_builder.get_cpp_compiler(), "--version"], capture_output=True, text=True, check=True).stdout
+    except Exception as e:  # InvalidCxxCompiler and those of subprocess
         raise Unsupported("torch.compile needs a C++ compiler, and there is no %s on PATH" % os.environ.get("CXX", "g++ or clang++")) from e
     headers = sysconfig.get_path("include")
     if not os.path.exists(os.path.join(headers, "Python.h")):
         raise Unsupported("torch.compile needs Python's header files, and there is no Python.h in %s" % headers)
-    return version.split("\n")[0]
+    return version.partition("\n")[0].strip()
 
 
 def load(name):

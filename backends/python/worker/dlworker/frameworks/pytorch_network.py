@@ -6,7 +6,8 @@ forward is straight-line code that is generated from the program's ops:
         x = self.op0(x)
         x, _ = self.op1(x)
         x = x[:, -1]
-        return self.op3(x)
+        x = self.op3(x)
+        return x
 
 A loop over layers would do for eager execution, but torch.compile gives a whole
 frame back to eager where a graph breaks inside a loop, and a graph breaks at
@@ -138,14 +139,16 @@ def source(job):
 
 @contextlib.contextmanager
 def _still(norms):
-    """Running statistics do not move."""
+    """Running statistics do not move: they take nothing of what is new. (Without
+    them, the recomputation would save other tensors than the forward pass.)"""
+    before = [norm.momentum for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, momentum in zip(norms, before):
+            norm.momentum = momentum
 
 
 class Program(nn.Module):
