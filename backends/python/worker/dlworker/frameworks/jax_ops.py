@@ -1,0 +1,157 @@
+"""The ops of PROTOCOL.md, section 4, as functions of JAX, on images [N, H, W, C].
+
+A layer is a function (params, moved, key, *inputs) -> output. params and moved
+are flat dictionaries by the program's names; batch normalisation writes its new
+running statistics into moved, which the caller made for this step."""
+
+import jax
+import jax.numpy as jnp
+import jax.random
+from jax import lax
+
+from ..errors import Unsupported
+
+OPS = ("dense conv2d maxpool2d avgpool batchnorm layernorm relu gelu sigmoid flatten embedding lstm attention dropout add "
+       "last-step").split()
+
+
+def unrolled(f, carry, xs):
+    """lax.scan as a Python loop. Outside of jit lax.scan compiles its body at
+    every call, which takes longer than the loop."""
+    ys = []
+    for i in range(len(jax.tree.leaves(xs)[0])):
+        carry, y = f(carry, jax.tree.map(lambda a: a[i], xs))
+        ys.append(y)
+    return carry, jax.tree.map(lambda *parts: jnp.stack(parts), *ys)
+
+
+def layer(job, op, layout, scan):
+    """The function of an op; scan is lax.scan or unrolled."""
+    name = op.name + "."
+    match op.kind:
+        case "dense":
+            if op.bias:
+                return lambda p, m, k, x: x @ p[name + "weight"] + p[name + "bias"]
+            return lambda p, m, k, x: x @ p[name + "weight"]
+        case "conv2d":
+            return _conv2d(op, name)
+        case "maxpool2d":
+            pool = _max_of_views if job.training else _max_of_windows
+            return lambda p, m, k, x: pool(x, op.size, op.stride)
+        case "avgpool":
+            return lambda p, m, k, x: x.mean((1, 2) if x.ndim == 4 else 1)
+        case "batchnorm":
+            return _batchnorm(job, op, name)
+        case "layernorm":
+            return lambda p, m, k, x: _normalized(x, x.mean(-1, keepdims=True), x.var(-1, keepdims=True), op.epsilon, p, name)
+        case "relu":
+            return lambda p, m, k, x: jax.nn.relu(x)
+        case "gelu":
+            return lambda p, m, k, x: jax.nn.gelu(x, approximate=False)
+        case "sigmoid":
+            return lambda p, m, k, x: jax.nn.sigmoid(x)
+        case "flatten":
+            if op.number in layout.transposed:
+                return lambda p, m, k, x: x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+            return lambda p, m, k, x: x.reshape(len(x), -1)
+        case "embedding":
+            return lambda p, m, k, x: p[name + "weight"][x]
+        case "lstm":
+            return _lstm(op, name, scan)
+        case "attention":
+            return _attention(op, name)
+        case "dropout":
+            return _dropout(job.rate(op), op.number)
+        case "add":
+            return lambda p, m, k, a, b: a + b
+        case "last-step":
+            return lambda p, m, k, x: x[:, -1]
+    raise Unsupported("op %s" % op)
+
+
+def _conv2d(op, name):
+    def conv2d(p, m, k, x):
+        y = lax.conv_general_dilated(x, p[name + "weight"], (op.stride, op.stride), [(op.pad, op.pad)] * 2,
+                                     dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return y + p[name + "bias"] if op.bias else y
+    return conv2d
+
+
+def _max_of_windows(x, size, stride):
+    """For inference. On CPUs its gradient takes twice as long as all the rest
+    of a small CNN (XLA's select-and-scatter)."""
+    return lax.reduce_window(x, -jnp.inf, lax.max, (1, size, size, 1), (1, stride, stride, 1), "VALID")
+
+
+def _max_of_views(x, size, stride):
+    """For training: the maximum of the size * size views that hold one element
+    of every window, in row-major order. Among equal elements the first keeps the
+    gradient, where jnp.max would split it; NaN is handed on."""
+    n, h, w, c = x.shape
+    rows, columns = (h - size) // stride + 1, (w - size) // stride + 1
+    if size == stride:
+        x = x[:, :rows * size, :columns * size].reshape(n, rows, size, columns, size, c)
+        views = [x[:, :, i, :, j] for i in range(size) for j in range(size)]
+    else:
+        views = [x[:, i:i + stride * (rows - 1) + 1:stride, j:j + stride * (columns - 1) + 1:stride]
+                 for i in range(size) for j in range(size)]
+    best = views[0]
+    for view in views[1:]:
+        best = jnp.where((best >= view) | (best != best), best, view)
+    return best
+
+
+def _normalized(x, mean, var, epsilon, p, name):
+    return (x - mean) * (lax.rsqrt(var + epsilon) * p[name + "weight"]) + p[name + "bias"]
+
+
+def _batchnorm(job, op, name):
+    def training(p, m, k, x):
+        axes = tuple(range(x.ndim - 1))
+        n = x.size // x.shape[-1]
+        mean, var = x.mean(axes), x.var(axes)
+        for part, value in (("running_mean", mean), ("running_var", var * (n / (n - 1)))):
+            m[name + part] = (1 - op.momentum) * m[name + part] + op.momentum * lax.stop_gradient(value)
+        return _normalized(x, mean, var, op.epsilon, p, name)
+
+    def inference(p, m, k, x):
+        return _normalized(x, m[name + "running_mean"], m[name + "running_var"], op.epsilon, p, name)
+    return training if job.training else inference
+
+
+def _lstm(op, name, scan):
+    def lstm(p, m, k, x):
+        inputs = x @ p[name + "weight_ih"] + p[name + "bias"]  # of all steps in one product
+
+        def cell(state, z):
+            h, c = state
+            i, f, g, o = jnp.split(z + h @ p[name + "weight_hh"], 4, -1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
+
+        zeros = jnp.zeros((len(x), op.units), x.dtype)
+        return scan(cell, (zeros, zeros), inputs.swapaxes(0, 1))[1].swapaxes(0, 1)
+    return lstm
+
+
+def _attention(op, name):
+    # jax.nn.dot_product_attention does the same on CPUs, but its scores have
+    # at most float32.
+    def attention(p, m, k, x):
+        n, t, d = x.shape
+        qkv = x @ p[name + "qkv.weight"] + p[name + "qkv.bias"]
+        q, k, v = (part.reshape(n, t, op.heads, -1) for part in jnp.split(qkv, 3, -1))
+        scores = jnp.einsum("nqhd,nkhd->nhqk", q, k) / (d // op.heads) ** 0.5
+        if op.causal:
+            scores = jnp.where(jnp.tri(t, dtype=bool), scores, -jnp.inf)
+        y = jnp.einsum("nhqk,nkhd->nqhd", jax.nn.softmax(scores), v)
+        return y.reshape(n, t, d) @ p[name + "out.weight"] + p[name + "out.bias"]
+    return attention
+
+
+def _dropout(rate, number):
+    def dropout(p, m, key, x):
+        keep = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, x.shape)
+        return jnp.where(keep, x / (1 - rate), 0)
+    return dropout if rate else lambda p, m, key, x: x
