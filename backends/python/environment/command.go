@@ -98,7 +98,8 @@ func (s *said) line(text string) {
 		s.lines = s.lines[1:]
 	}
 	if s.tell != nil && ofInterest(text) {
-		s.tell(strings.TrimSpace(text))
+		text, _, _ = strings.Cut(strings.TrimSpace(text), " (from ") // pip's path of the requirements
+		s.tell(text)
 	}
 }
 

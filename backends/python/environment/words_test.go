@@ -122,9 +122,9 @@ func TestLastWords(t *testing.T) {
 func TestProgressLines(t *testing.T) {
 	var told []string
 	s := &said{tell: func(line string) { told = append(told, line) }}
-	_, _ = s.Write([]byte("Resolved 2 packages in 1ms\n   Downloading torch (840.0MiB)\n + torch==2.15.0\nRequirement already satisfied: pip\n"))
+	_, _ = s.Write([]byte("Resolved 2 packages in 1ms\n   Downloading torch (840.0MiB)\n + torch==2.15.0\nCollecting numpy==2.4.6 (from -r /x/requirements.txt (line 4))\nRequirement already satisfied: pip\n"))
 	s.end()
-	if strings.Join(told, "|") != "Resolved 2 packages in 1ms|Downloading torch (840.0MiB)" {
+	if strings.Join(told, "|") != "Resolved 2 packages in 1ms|Downloading torch (840.0MiB)|Collecting numpy==2.4.6" {
 		t.Errorf("told %q", told)
 	}
 }
