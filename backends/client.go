@@ -24,6 +24,7 @@ type Client struct {
 	w     io.Writer
 	lines *lineReader
 	lost  error
+	forks bool // a Fork was answered
 
 	// MaxGap and MaxGapShare bound how far the sum of a measured run's samples
 	// may stay below the client's own clock: the larger of the two is granted.
@@ -196,7 +197,7 @@ func (c *Client) timed(request any, want string, reply any, required ...string) 
 	if err != nil {
 		return 0, c.unread(want, line, err)
 	}
-	if c.lines.r.Buffered() > 0 {
+	if c.lines.r.Buffered() > 0 && !c.toldEnd() {
 		rest, _ := c.lines.r.Peek(min(c.lines.r.Buffered(), quoted))
 		return 0, c.fail("more output than the one reply", rest)
 	}

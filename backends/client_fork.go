@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,23 @@ func (c *Client) Fork() (pid int, err error) {
 	if reply.PID < 1 {
 		return 0, c.broken("forked: pid is %d, want at least 1", reply.PID)
 	}
+	c.forks = true
 	return reply.PID, nil
+}
+
+// toldEnd reports whether what came behind a reply is a parent's word on the end
+// of the process that gave it. It stays to be read in place of the next reply.
+func (c *Client) toldEnd() bool {
+	if !c.forks {
+		return false
+	}
+	rest, _ := c.lines.r.Peek(c.lines.r.Buffered())
+	e := new(WorkerError)
+	if json.Unmarshal(rest, e) != nil || e.T != "error" {
+		return false
+	}
+	_, _, ok := e.ForkedEnd()
+	return ok
 }
 
 // Last reads what a worker that forks still says when its input was closed

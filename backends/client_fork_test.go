@@ -72,6 +72,48 @@ func TestLast(t *testing.T) {
 	}
 }
 
+// A process may end so soon after a reply that its parent's word on that is read
+// with it: it is no second reply, and answers the next request.
+func TestEndBehindAReply(t *testing.T) {
+	end := line(backends.ForkedEndOf(-1, "SIGSEGV"))
+	forked, bye := `{"t":"forked","pid":7}`+"\n", `{"t":"bye"}`+"\n"
+	for _, tt := range []struct {
+		name, replies string
+		asks          bool // for a fork first
+		says          string
+	}{
+		{"the end", bye + end, true, ""},
+		{"the end and more", bye + end + bye, true, "more output"},
+		{"another error", bye + `{"t":"error","class":"failed","message":"x"}` + "\n", true, "more output"},
+		{"a reply", bye + bye, true, "more output"},
+		{"of a worker that was not forked", bye + end, false, "more output"},
+	} {
+		r, w := io.Pipe()
+		c := backends.NewClient(r, io.Discard)
+		go func() {
+			if tt.asks {
+				io.WriteString(w, forked)
+			}
+			io.WriteString(w, tt.replies)
+		}()
+		if tt.asks {
+			if _, err := c.Fork(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := c.Bye()
+		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.says)
+		}
+		if err == nil {
+			var said *backends.WorkerError
+			if _, err := c.Fork(); !errors.As(err, &said) || said.Message != backends.ForkedEndOf(-1, "SIGSEGV").Message {
+				t.Errorf("%s: then %v", tt.name, err)
+			}
+		}
+	}
+}
+
 func TestForkedEnd(t *testing.T) {
 	for _, tt := range []struct {
 		e      backends.WorkerError

@@ -71,7 +71,7 @@ func (r *runner) forked(all, ctx context.Context, t *trial, more bool) {
 		t.witness(pid, r.CPUs)
 		err = t.phases()
 	}
-	err, exit, alive := p.finish(err, more)
+	exit, alive, err := p.finish(err, more)
 	// The limit may come in when all is well already: then the record stands, and
 	// the next trial has a new parent.
 	if killed := !stop(); killed || !alive {
@@ -106,14 +106,14 @@ func (p *parent) fork() error {
 }
 
 // finish ends the trial's process, and the parent too unless there is more to
-// come and all is well. It returns by what the trial is to be classed, and
-// whether the parent lives.
+// come and all is well. It returns how the process ended, whether the parent
+// lives, and what went wrong with the trial, nil where nothing did.
 //
 // A process that said bye may still end badly. Its parent tells so in place of
 // its next reply, so the next fork is asked for here, before the trial is
 // closed: a good answer vouches for the end of this process. The new one does
 // nothing but wait for its hello.
-func (p *parent) finish(err error, more bool) (error, child.Exit, bool) {
+func (p *parent) finish(err error, more bool) (child.Exit, bool, error) {
 	bad := err // what is wrong with the process
 	if refused(err) {
 		bad = p.client.Bye() // the process is well, only this cell is not for it
@@ -121,11 +121,11 @@ func (p *parent) finish(err error, more bool) (error, child.Exit, bool) {
 	if bad == nil {
 		if bad = p.next(more); bad == nil && more {
 			exit := child.Exit{Left: p.worker.EndOrphans(), Stderr: p.worker.Cut()}
-			return err, exit, true
+			return exit, true, err
 		}
 	}
 	if bad == nil {
-		return err, p.worker.Wait(), false
+		return p.worker.Wait(), false, err
 	}
 	p.worker.Kill()
 	exit := p.worker.Wait()
@@ -134,17 +134,17 @@ func (p *parent) finish(err error, more bool) (error, child.Exit, bool) {
 		status, signal, ended := said.ForkedEnd()
 		switch {
 		case ended && err == nil:
-			return nil, p.worker.Forked(status, signal), false // after its last reply
+			return p.worker.Forked(status, signal), false, nil // after its last reply
 		case ended && !refused(err):
-			return errGone, p.worker.Forked(status, signal), false
+			return p.worker.Forked(status, signal), false, errGone
 		case err == nil:
-			return nil, child.Exit{}, false // the parent cannot fork again, which this trial is not to blame for
+			return child.Exit{}, false, nil // the parent cannot fork again, which this trial is not to blame for
 		}
 	}
 	if err == nil {
 		err = bad
 	}
-	return err, exit, false
+	return exit, false, err
 }
 
 // next makes sure that the trial's process ended well, as finish says: by the
