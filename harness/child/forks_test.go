@@ -153,8 +153,9 @@ func TestCPUOfForkedProcesses(t *testing.T) {
 	before := f.CPU()
 	f.fork(t, "burn 300")
 	f.ended(t)
-	if used := f.CPU() - before; used < 100*time.Millisecond || used > 2*time.Second {
-		t.Errorf("a process that computed for 300 ms used %v", used)
+	// The kernel counts in hundredths of a second, per process.
+	if used := f.CPU() - before; used < 250*time.Millisecond {
+		t.Errorf("a process that used 300 ms is counted with %v", used)
 	}
 	f.Kill()
 	f.Wait()
