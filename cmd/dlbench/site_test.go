@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +96,37 @@ func TestEnvironmentOnGPU(t *testing.T) {
 	}
 }
 
+// A plan has an entry per device: each cell starts in its own environment.
+func TestPlanOnTwoDevices(t *testing.T) {
+	python := filepath.Join(t.TempDir(), "python") // says what is wanted to hear
+	if err := os.WriteFile(python, []byte("#!/bin/sh\nprintf 'CPython\\n3.11.7\\n/opt/python\\n'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f := suiteFlags{envs: []string{"tensorflow-cuda=" + python}, suite: suiteFile(t, "tensorflow, eager",
+		"cells: [{workload: TinyMlp, mode: train, batch: 4, precision: f32, device: [cpu, cuda]}]")}
+	plan, err := f.plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string]string{}
+	for _, c := range plan.Cells {
+		in[c.Name.Backend+" on "+c.Settings.Device] = c.Entry.Environment
+		if cuda := c.Entry.Environment == "tensorflow-cuda"; cuda != (c.Entry.Argv[0] == python) {
+			t.Errorf("%s starts %v", c.Name.Name(), c.Entry.Argv)
+		}
+	}
+	want := map[string]string{"tensorflow on cpu": "tensorflow", "tensorflow on cuda": "tensorflow-cuda", "eager on cpu": "", "eager on cuda": ""}
+	if !maps.Equal(in, want) {
+		t.Errorf("environments %v, want %v", in, want)
+	}
+	if n := len(plan.Entries()); n != 3 {
+		t.Errorf("%d entries have to be ready, want 3", n)
+	}
+	if b := f.site.conditions(plan)["tensorflow"]; b.Environment != "tensorflow, tensorflow-cuda (the user's own)" {
+		t.Errorf("recorded as %+v", b)
+	}
+}
+
 // Every environment that the catalog names exists, and --cuda finds those for
 // CUDA of each framework.
 func TestEnvironmentsOfTheCatalog(t *testing.T) {
@@ -118,6 +151,30 @@ func TestEnvironmentsOfTheCatalog(t *testing.T) {
 	}
 	if got := strings.Join(plainEnvironments(), " "); got != "pytorch tensorflow jax onnxruntime keras" {
 		t.Errorf("--all: %s", got)
+	}
+}
+
+// What the disk cannot hold is refused before anything is made, with what to do.
+func TestSetupRefusesWhatTheDiskCannotHold(t *testing.T) {
+	store := environment.Store{Dir: filepath.Join(t.TempDir(), "not", "there", "yet")}
+	step := func(disk int64) environment.Step {
+		return environment.Step{Ref: environment.Ref{Name: "jax", Version: "0.9.0"}, Spec: environment.Spec{Name: "jax", Download: 1e6, Disk: disk, Note: "a note"}}
+	}
+	var said strings.Builder
+	if err := announce(&said, store, []environment.Step{step(1e3), step(1e3)}); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"jax@0.9.0  downloads up to 1 MB  takes 1 kB on disk, about as much", "together: downloads up to 2 MB, 2 kB on disk"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, said.String())
+		}
+	}
+	if strings.Count(said.String(), "a note") != 1 {
+		t.Errorf("the note is not there once:\n%s", said.String())
+	}
+	err := announce(io.Discard, store, []environment.Step{step(1 << 60)})
+	if err == nil || !strings.Contains(err.Error(), "cannot hold it") || !strings.Contains(err.Error(), workloads.CacheEnv) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("an environment of 2^60 bytes: %v", err)
 	}
 }
 

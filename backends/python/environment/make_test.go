@@ -123,12 +123,12 @@ func TestMakeIsWholeAndIdempotent(t *testing.T) {
 		if got := visible(t, m.Store); got != "onnxruntime" {
 			t.Errorf("the store holds %q", got)
 		}
+		if _, err := os.Stat(filepath.Join(m.Store.Folder(pinned), marker.Site, "onnxruntime", "__pycache__")); err != nil {
+			t.Errorf("the package was not compiled: %v", err) // or else the first trial would do it
+		}
 		out, err := exec.Command(m.Store.Interpreter(pinned), "-I", "-c", "import onnxruntime; print(onnxruntime.answer, onnxruntime.__file__)").CombinedOutput()
 		if err != nil || !strings.HasPrefix(string(out), "42 "+m.Store.Folder(pinned)) {
 			t.Errorf("the environment's Python says %q, %v", out, err)
-		}
-		if _, err := os.Stat(filepath.Join(m.Store.Folder(pinned), marker.Site, "onnxruntime", "__pycache__")); err != nil {
-			t.Errorf("the package was not compiled: %v", err)
 		}
 		// Nothing names the folder in which it was made.
 		if out, _ := exec.Command("grep", "-rlI", ".making-", m.Store.Folder(pinned)).Output(); len(out) > 0 {

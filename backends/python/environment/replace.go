@@ -27,17 +27,13 @@ func (s Store) replace(r Ref, made string) error {
 }
 
 // throwAway removes an environment if there is one: at once from its place,
-// then from the disk. A link is removed, not what it points to.
+// then from the disk. Of a link only the link is removed.
 func (s Store) throwAway(r Ref) error {
 	dir := s.Folder(r)
-	info, err := os.Lstat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err != nil:
+	} else if err != nil {
 		return err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return os.Remove(dir)
 	}
 	away, err := os.MkdirTemp(s.Dir, "."+r.String()+thrownAway)
 	if err != nil {

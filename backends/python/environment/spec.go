@@ -52,7 +52,7 @@ const (
 // specs is the table of all environments.
 //
 // Figures: linux/amd64, Python 3.11.7, uv 0.13.8 with an empty cache, two cores
-// of an Intel Xeon, 2026-11-21, `dlbench setup --all` and `dlbench setup
+// of an AMD EPYC, 2026-11-21, `dlbench setup --all` and `dlbench setup
 // tensorflow-cuda jax-cuda`. Download is the wheels whose size uv told, rounded
 // up; Disk is the blocks of all files, compiled Python files included. The five
 // of --all together took 8.5 GB, uv's cache included, since uv links files.
