@@ -26,9 +26,9 @@ func frameworks() []backends.Entry {
 			// The compiler calls the host's C++ compiler, and keeps what it made.
 			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor"),
 		framework("pytorch-jit", static, pytorch, corrected, accumulates),
-		framework("tensorflow", eager, tensorflow, uncorrected, both, quietTensorFlow),
-		framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow),
-		framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow),
+		framework("tensorflow", eager, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
+		framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
+		framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
 		framework("tensorflow-session", static, tensorflow, uncorrected, both, quietTensorFlow),
 		keras("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}),
 		keras("keras-torch", eager, where{"keras", ""}),

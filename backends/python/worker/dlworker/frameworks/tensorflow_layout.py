@@ -34,15 +34,29 @@ class Layout:
         return held.reshape(self._moved).transpose(numpy.argsort(self._axes)).reshape(self.shape)
 
 
+def _readers(job):
+    """The ops that read each op, by its number."""
+    readers = {}
+    for op in job.ops:
+        for i in op.inputs:
+            readers.setdefault(i, []).append(op)
+    return readers
+
+
+def last_only(job):
+    """The numbers of the LSTMs of which nothing but the last step is read:
+    their outputs are [N, units]."""
+    readers = _readers(job)
+    return {op.number for op in job.ops if op.kind == "lstm" and op.number in readers
+            and all(r.kind == "last-step" for r in readers[op.number])}
+
+
 def channels_last(job):
     """The outputs that hold a flattened image channels last: number of the op
     -> shape of the image, channels first. They do where all that reads them are
     dense layers, perhaps after elementwise ops: permuting their weights once
     replaces a transposition in every step."""
-    readers = {}
-    for op in job.ops:
-        for i in op.inputs:
-            readers.setdefault(i, []).append(op)
+    readers = _readers(job)
 
     def absorbed(op):
         after = readers.get(op.number, [])

@@ -10,7 +10,7 @@ import math
 import numpy
 import tensorflow as tf
 
-from .tensorflow_layout import channels_last
+from .tensorflow_layout import channels_last, last_only
 
 OPS = ("dense conv2d maxpool2d avgpool batchnorm layernorm relu gelu sigmoid flatten embedding lstm attention dropout add "
        "last-step softmax-cross-entropy sigmoid-cross-entropy sgd adam").split()
@@ -48,11 +48,12 @@ def _gelu(x):
 
 class Network:
     """The program's ops in their order. variables holds its parameters by name,
-    lstm(op, x) is the caller's way to run a recurrent layer."""
+    lstm(op, x) runs a recurrent layer: [N, T, D] -> [N, T, units], and
+    -> [N, units] for the ops of tensorflow_layout.last_only."""
 
     def __init__(self, job, variables, lstm):
         self.job, self.variables, self.lstm = job, variables, lstm
-        self.images = channels_last(job)
+        self.images, self.last_only = channels_last(job), last_only(job)
         self.segments = dict(job.segments)
         last = {i: op.number for op in job.ops for i in op.inputs}
         self.unread = {n: [i for i in last if last[i] == n] for n in last.values()}
@@ -131,7 +132,7 @@ class Network:
             case "add":
                 return x + values[op.inputs[1]]
             case "last-step":
-                return x[:, -1]
+                return x if op.inputs[0] in self.last_only else x[:, -1]
         raise AssertionError("hello claims op %s" % op)
 
     def _of(self, op, part):

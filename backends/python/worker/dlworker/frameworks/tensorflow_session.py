@@ -26,8 +26,9 @@ def _cell(z, c):
     return tf.sigmoid(o) * tf.tanh(c), c
 
 
-def lstm(x, weight_ih, weight_hh, bias):
-    """[N, T, D] -> [N, T, units]. The inputs are projected for all steps at once."""
+def lstm(x, weight_ih, weight_hh, bias, last):
+    """[N, T, D] -> [N, T, units], or -> [N, units] if only the last step is
+    wanted. The inputs are projected for all steps at once."""
     n, length, _ = x.shape
     units = weight_hh.shape[0]
     inputs = tf.transpose(affine(x, weight_ih, bias), (1, 0, 2))
@@ -37,7 +38,7 @@ def lstm(x, weight_ih, weight_hh, bias):
         for z in tf.unstack(inputs):
             h, c = _cell(z + tf.matmul(h, weight_hh), c)
             outputs.append(h)
-        return tf.stack(outputs, 1)
+        return h if last else tf.stack(outputs, 1)
     steps = tf.TensorArray(x.dtype, length, element_shape=inputs.shape[1:]).unstack(inputs)
     outputs = tf.TensorArray(x.dtype, length, element_shape=h.shape)
 
@@ -45,8 +46,8 @@ def lstm(x, weight_ih, weight_hh, bias):
         h, c = _cell(steps.read(t) + tf.matmul(h, weight_hh), c)
         return t + 1, h, c, outputs.write(t, h)
 
-    *_, outputs = tf.while_loop(lambda t, *_: t < length, step, (0, h, c, outputs), maximum_iterations=length)
-    return tf.transpose(outputs.stack(), (1, 0, 2))
+    _, h, _, outputs = tf.while_loop(lambda t, *_: t < length, step, (0, h, c, outputs), maximum_iterations=length)
+    return h if last else tf.transpose(outputs.stack(), (1, 0, 2))
 
 
 def _aligned(values):
@@ -61,17 +62,17 @@ def _aligned(values):
 
 class Graph(Model):
     """A graph with its session. A micro-batch is a run of its own, which adds
-    to sums that one more run applies."""
+    to sums that one more run applies. Batches are fed, or, with preload, lie in
+    variables of the graph."""
 
-    def __init__(self, job, weights, x, y):
+    def __init__(self, job, weights, x, y, preload):
         self.job, self.weights = job, weights
         self.layouts = tensorflow_layout.layouts(job)
         kind, integer = DTYPES[job.precision].as_numpy_dtype, numpy.int64 if job.device == "cuda" else numpy.int32
         self.batches = [[(_aligned(xm), _aligned(ym)) for xm, ym in batch] for batch in tensorflow_layout.data(job, kind, integer, x, y)]
         self.accumulated = len(self.batches[0])
         self.host = job.placement == "host"
-        # Feeding is a copy where the device has memory of its own.
-        self.preloads = job.device == "cuda" and not self.host
+        self.preload = preload
         graph = tf.Graph()
         with graph.as_default(), graph.device("/GPU:0" if job.device == "cuda" else "/CPU:0"):
             self._inputs()
@@ -84,7 +85,7 @@ class Graph(Model):
             initialize = v1.global_variables_initializer()
         self.session = v1.Session(graph=graph, config=self._config())
         self.session.run(initialize)
-        if self.preloads:
+        if self.preload:
             self._preload()
         self.reset()
         self.params = sum(v.shape.num_elements() for v in self.trained)
@@ -105,7 +106,7 @@ class Graph(Model):
     def _inputs(self):
         """The tensors x and y of a micro-batch, and what a run is fed with."""
         x, y = self.batches[0][0]
-        if self.preloads:
+        if self.preload:
             self.at = v1.placeholder(tf.int32, ())
             whole = [len(self.batches) * self.accumulated]
             self.data = [v1.get_variable("data/%s" % name, whole + list(values.shape), tf.as_dtype(values.dtype), v1.zeros_initializer(),
@@ -123,7 +124,7 @@ class Graph(Model):
 
     def _feed(self, i, m):
         """The feed of micro-batch m of batch i."""
-        if self.preloads:
+        if self.preload:
             return {self.at: i * self.accumulated + m}
         x, y = self.batches[i][m]
         if self.host:
@@ -137,11 +138,14 @@ class Graph(Model):
         self.variables = {p.name: v1.get_variable(p.name, self.layouts[p.name].held_shape, kind, v1.zeros_initializer(),
                                                   trainable=not p.buffer, use_resource=True) for p in self.job.params}
         self.trained = [self.variables[p.name] for p in self.job.params if not p.buffer]
-        parts = ("weight_ih", "weight_hh", "bias")
-        self.network = Network(self.job, self.variables, lambda op, x: lstm(x, *(self.variables["%s.%s" % (op.name, p)] for p in parts)))
+        self.network = Network(self.job, self.variables, self._lstm)
         self.logits, moved = self.network(self.x)
         self.moves = [variable.assign(value) for variable, value in moved]
         self.cost = tensorflow_ops.loss_of(self.job)(self.logits, self.y)
+
+    def _lstm(self, op, x):
+        held = (self.variables["%s.%s" % (op.name, part)] for part in ("weight_ih", "weight_hh", "bias"))
+        return lstm(x, *held, last=op.number in self.network.last_only)
 
     def _backward(self):
         optimizer = self._optimizer()
@@ -220,7 +224,8 @@ class TensorFlow:
 
     def build(self, job, weights, x, y):
         tf.config.experimental.enable_tensor_float_32_execution(job.precision == "tf32")
-        return Graph(job, weights, x, y)
+        # Feeding is a copy where the device has memory of its own.
+        return Graph(job, weights, x, y, preload=job.device == "cuda" and job.placement == "resident")
 
     out_of_memory = staticmethod(tensorflow_runtime.out_of_memory)
 

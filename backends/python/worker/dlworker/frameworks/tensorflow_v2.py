@@ -62,12 +62,12 @@ class Built(Model):
 
     def _variables(self, unroll):
         """Variables by the program's names, and the recurrent layers."""
-        job, kind, layers = self.job, DTYPES[self.job.precision], {}
+        job, kind, layers, last = self.job, DTYPES[self.job.precision], {}, tensorflow_layout.last_only(self.job)
         variables = {p.name: None for p in job.params}
         for op in job.ops:
             if op.kind == "lstm":
                 length, width = job.in_shape(op)
-                layer = keras.layers.LSTM(op.units, return_sequences=True, dtype=kind.name, unroll=unroll and length <= UNROLLED)
+                layer = keras.layers.LSTM(op.units, return_sequences=op.number not in last, dtype=kind.name, unroll=unroll and length <= UNROLLED)
                 layer.build((None, length, width))
                 cell, layers[op.name] = layer.cell, layer
                 for part, held in (("weight_ih", cell.kernel), ("weight_hh", cell.recurrent_kernel), ("bias", cell.bias)):
