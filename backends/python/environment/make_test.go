@@ -190,6 +190,42 @@ func replaceFile(path, text string) error {
 	return errors.Join(os.Remove(path), os.WriteFile(path, []byte(text), 0o644))
 }
 
+// An index that only a configuration file names is the one that is asked: uv's by
+// uv, and pip's by pip, though uv is there.
+func TestMakeReadsConfigurationFiles(t *testing.T) {
+	for tool, configure := range map[string]func(t *testing.T, dir, url string){
+		"uv": func(t *testing.T, dir, url string) {
+			t.Setenv("UV_NO_CONFIG", "false")
+			write(t, filepath.Join(dir, "uv", "uv.toml"), "[[index]]\nurl = '"+url+"'\ndefault = true\n")
+		},
+		"pip": func(t *testing.T, dir, url string) {
+			write(t, filepath.Join(dir, "pip.conf"), "[global]\nindex-url = "+url+"\n")
+			t.Setenv("PIP_CONFIG_FILE", filepath.Join(dir, "pip.conf"))
+		},
+	} {
+		t.Run(tool, func(t *testing.T) {
+			m, index, _ := workshop(t, tool)
+			dir := t.TempDir()
+			t.Setenv("XDG_CONFIG_HOME", dir)
+			t.Setenv("UV_DEFAULT_INDEX", "")
+			t.Setenv("PIP_INDEX_URL", "")
+			m.Tool = "" // chooses
+			configure(t, dir, index.URL)
+			state, _ := mustMake(t, m, pinned)
+			if !strings.HasPrefix(state.Marker.Tool, tool+" ") || len(index.Asked()) == 0 {
+				t.Errorf("made with %s, want %s; the index was asked or not", state.Marker.Tool, tool)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestMakeHoldsToHashes(t *testing.T) {
 	eachTool(t, func(t *testing.T, tool string) {
 		m, index, _ := workshop(t, tool)
@@ -209,36 +245,34 @@ func TestMakeHoldsToHashes(t *testing.T) {
 }
 
 func TestMakeOfAnotherVersion(t *testing.T) {
-	eachTool(t, func(t *testing.T, tool string) {
-		m, index, _ := workshop(t, tool)
-		index.Add("onnxruntime", "1.30.0", fakeWheel("1.30.0", "answer = 41\n"))
-		old := environment.Ref{Name: "onnxruntime", Version: "1.30.0"}
-		state, _ := mustMake(t, m, old)
-		if m := state.Marker; m.Requirements != "" || fmt.Sprint(m.Asked) != "[onnxruntime==1.30.0]" || m.Packages["onnxruntime"] != "1.30.0" {
-			t.Errorf("marker %+v", m)
-		}
-		mustMake(t, m, pinned)
-		if got := visible(t, m.Store); got != "onnxruntime onnxruntime@1.30.0" {
-			t.Errorf("the store holds %q", got)
-		}
-		if fmt.Sprint(m.Store.Refs()) != "[onnxruntime onnxruntime@1.30.0]" {
-			t.Errorf("the store knows %v", m.Store.Refs())
-		}
-		none := environment.Ref{Name: "onnxruntime", Version: "9.9"}
-		step, err := m.Prepare(t.Context(), none)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := m.Make(t.Context(), step); err == nil || !strings.Contains(err.Error(), "9.9") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("a version that does not exist: %v", err)
-		}
-		if removed, err := m.Store.Remove(old); !removed || err != nil || visible(t, m.Store) != "onnxruntime" {
-			t.Errorf("removed %v, %v; the store holds %q", removed, err, visible(t, m.Store))
-		}
-		if removed, err := m.Store.Remove(old); removed || err != nil {
-			t.Errorf("removed what is not there: %v, %v", removed, err)
-		}
-	})
+	m, index, _ := workshop(t, anyTool())
+	index.Add("onnxruntime", "1.30.0", fakeWheel("1.30.0", "answer = 41\n"))
+	old := environment.Ref{Name: "onnxruntime", Version: "1.30.0"}
+	state, _ := mustMake(t, m, old)
+	if m := state.Marker; m.Requirements != "" || fmt.Sprint(m.Asked) != "[onnxruntime==1.30.0]" || m.Packages["onnxruntime"] != "1.30.0" {
+		t.Errorf("marker %+v", m)
+	}
+	mustMake(t, m, pinned)
+	if got := visible(t, m.Store); got != "onnxruntime onnxruntime@1.30.0" {
+		t.Errorf("the store holds %q", got)
+	}
+	if fmt.Sprint(m.Store.Refs()) != "[onnxruntime onnxruntime@1.30.0]" {
+		t.Errorf("the store knows %v", m.Store.Refs())
+	}
+	none := environment.Ref{Name: "onnxruntime", Version: "9.9"}
+	step, err := m.Prepare(t.Context(), none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := m.Make(t.Context(), step); err == nil || !strings.Contains(err.Error(), "9.9") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a version that does not exist: %v", err)
+	}
+	if removed, err := m.Store.Remove(old); !removed || err != nil || visible(t, m.Store) != "onnxruntime" {
+		t.Errorf("removed %v, %v; the store holds %q", removed, err, visible(t, m.Store))
+	}
+	if removed, err := m.Store.Remove(old); removed || err != nil {
+		t.Errorf("removed what is not there: %v, %v", removed, err)
+	}
 }
 
 // New pins make an environment outdated; it works until the new one is there.
