@@ -192,6 +192,31 @@ func programs() []program {
 	return list
 }
 
+// inferring is list for workers that infer only: each model once, in inference.
+// What only training has (optimizers, dropout, features, altered beginnings) is
+// left out.
+func inferring(list []program) []program {
+	var out []program
+	seen := map[string]bool{}
+	for _, p := range list {
+		if p.alter != nil || p.settings.Accumulate > 1 || p.settings.Checkpoint > 0 || slices.ContainsFunc(p.spec.Layers, isDropout) {
+			continue
+		}
+		if p.settings.Mode != workloads.Infer {
+			p = p.with(p.name+"-infer", infer)
+		}
+		r, err := p.resolve(p.settings)
+		if err == nil && seen[r.Hash] {
+			continue // it differs from an earlier one in its optimizer only
+		}
+		seen[r.Hash] = true
+		out = append(out, p)
+	}
+	return out
+}
+
+func isDropout(l workloads.Layer) bool { return l.Op == workloads.OpDropout }
+
 // needs lists the claims that a job of the program rests on.
 func needs(p workloads.Program, s workloads.Settings) (ops, features []string) {
 	for _, op := range p.Ops {

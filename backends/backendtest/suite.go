@@ -65,7 +65,11 @@ func Run(ctx context.Context, connect Connect, opts Options) Report {
 	if opts.Forked != nil && s.forkCases() {
 		s.connect = opts.Forked
 	}
-	for _, p := range programs() {
+	list := programs()
+	if !s.trains() {
+		list = inferring(list)
+	}
+	for _, p := range list {
 		r, err := p.resolve(p.settings)
 		if err != nil {
 			s.add("program/"+p.name, fmt.Errorf("the suite's own program: %w", err))
@@ -202,6 +206,11 @@ func (s *suite) hello() error {
 		}
 		return nil
 	})
+}
+
+// trains reports whether the worker claims an optimizer; without one it infers only.
+func (s *suite) trains() bool {
+	return slices.Contains(s.info.Ops, workloads.OptSGD) || slices.Contains(s.info.Ops, workloads.OptAdam)
 }
 
 // missing names the first thing that r needs and the worker does not claim, ""
