@@ -81,11 +81,16 @@ func keras(name, kind string, in where) backends.Entry {
 	return e
 }
 
-// onnxruntime only infers, on graphs that PyTorch's environment exports.
+// onnxruntime only infers, on graphs that PyTorch's environment exports: it has
+// no optimizer, and inference has no dropout.
 func onnxruntime() backends.Entry {
 	e := framework("onnxruntime", "static-graph", where{"onnxruntime", ""}, corrected, nil,
 		"DLBENCH_EXPORT_PYTHON={interpreter:pytorch}", "DLBENCH_EXPORTS={cache}/exports")
 	e.Info.Precisions = []workloads.Precision{workloads.F32}
+	e.Info.Dialect = nil
+	e.Info.Ops = slices.DeleteFunc(e.Info.Ops, func(op string) bool {
+		return slices.Contains([]string{workloads.OpDropout, workloads.OptSGD, workloads.OptAdam}, op)
+	})
 	e.Devices = []string{"cpu"}
 	return e
 }

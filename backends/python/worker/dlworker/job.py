@@ -72,6 +72,7 @@ class Job:
     params: name, shape, buffer; segments: pairs (first, last)
     precision, device, placement ("resident", "host"), threads
     weights_path, batches_path
+    raw: the job as it came
     in_shape(op): shape of an op's first input, for one example
     """
 
@@ -87,6 +88,7 @@ class Job:
         self._claimed(claims, raw["settings"])
 
     def _read(self, raw):
+        self.raw = raw
         program, settings = raw["program"], raw["settings"]
         self.mode, self.purpose = program["mode"], raw["for"]
         self.training = self.mode == "train"
@@ -134,6 +136,8 @@ class Job:
 
     def _claimed(self, claims, settings):
         """hello binds: refuse what it did not list."""
+        if self.training and not {"sgd", "adam"}.intersection(claims["ops"]):
+            raise Unsupported("training: this worker infers only")
         need = self.ops + [self.loss] + ([self.optimizer] if self.training else [])
         for op in need:
             if op.kind not in claims["ops"]:

@@ -52,5 +52,6 @@ class Model:
         return ""
 
     def device_peaks(self):
-        """(allocated, reserved) bytes at their peak since build on a GPU, else None."""
+        """(allocated, reserved) bytes at their peak since build on a GPU, each None
+        where the framework does not tell; else None."""
         return None

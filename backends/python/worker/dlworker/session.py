@@ -41,6 +41,12 @@ class Session:
         if self.framework is None:
             self.framework = self.entry.load(self.name)
 
+    def share(self):
+        """Load, and let the framework start what its forks will share."""
+        if self.framework is None:
+            self.load()
+            getattr(self.framework, "share", lambda: None)()
+
     def hello(self, request):
         if self.claims is not None:
             raise Failed("this session has begun already")
@@ -138,8 +144,9 @@ class Session:
         if cache:
             reply["compile_cache"] = cache
         peaks = model.device_peaks() if self.job.purpose == "memory" else None
-        if peaks is not None:
-            reply["device_allocated"], reply["device_reserved"] = peaks
+        for key, peak in zip(("device_allocated", "device_reserved"), peaks or ()):
+            if peak is not None:
+                reply[key] = peak
         return reply
 
     def reset(self, _request):
@@ -228,7 +235,7 @@ def _serve(session, stdin, replies, forkable):
             if at == "fork":
                 if not forkable:
                     raise Failed("fork must come before hello")
-                session.load()
+                session.share()
                 if _fork(replies) == 0:
                     return _serve(session, stdin, replies, "")
                 forkable = "forked"

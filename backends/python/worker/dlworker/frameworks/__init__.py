@@ -8,6 +8,7 @@ returns an object with
         flush_denormals; raises Unsupported where there is no such device
     build(job, weights, x, y) -> a model; weights by name, x [batches, batch,
         shape...] and y [batches, batch] are numpy arrays
+    share() -> may be left out; called once in a process that will be forked
     out_of_memory(e) -> whether an exception means that memory ran out
 
 A model is what dlworker.model.Model describes.

@@ -63,7 +63,7 @@ class Compiled(pytorch.Eager):
         return c["fxgraph_cache_hit"], c["fxgraph_cache_miss"] + c["fxgraph_cache_bypass"]
 
     def compile_cache(self):
-        found, compiled = (now - before for now, before in zip(self._counted(), self.told))
+        found, compiled = (after - before for after, before in zip(self._counted(), self.told))
         self.told = self._counted()
         if compiled:
             return "cold"
@@ -132,4 +132,5 @@ def load(name):
         return Graph("static-graph", ["accumulate"], Traced)
     # What the first compilation would import.
     import torch._inductor.compile_fx
+    import torch.utils.cpp_extension
     return Compiler("compiled", ["accumulate", "checkpoint"], Compiled)
