@@ -87,7 +87,7 @@ func onnxruntime() backends.Entry {
 	e := framework("onnxruntime", "static-graph", where{"onnxruntime", ""}, corrected, nil,
 		"DLBENCH_EXPORT_PYTHON={interpreter:pytorch}", "DLBENCH_EXPORTS={cache}/exports")
 	e.Info.Precisions = []workloads.Precision{workloads.F32}
-	e.Info.Dialect = nil
+	e.Info.Dialect = map[string]string{}
 	e.Info.Ops = slices.DeleteFunc(e.Info.Ops, func(op string) bool {
 		return slices.Contains([]string{workloads.OpDropout, workloads.OptSGD, workloads.OptAdam}, op)
 	})
