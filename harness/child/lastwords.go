@@ -39,10 +39,10 @@ func lastWords(stderr string) string {
 			words, terminate = line, true
 		}
 	}
-	if words == "" {
-		words = lastLine(lines)
+	if words = oneLine(words, wordsCap); words == "" {
+		words = oneLine(lastLine(lines), wordsCap)
 	}
-	return oneLine(words, wordsCap)
+	return words
 }
 
 var (
@@ -82,13 +82,13 @@ func crash(lines []string) string {
 	return words
 }
 
-// lastLine is the last line that is neither blank nor part of a stack, or else
-// the last that is not blank.
+// lastLine is the last line that is neither part of a stack nor blank once it is
+// printed, or else the last that is not blank.
 func lastLine(lines []string) string {
 	last := ""
 	for i := len(lines) - 1; i >= 0; i-- {
 		switch line := lines[i]; {
-		case strings.TrimSpace(line) == "":
+		case oneLine(line, wordsCap) == "":
 		case !stack.MatchString(line):
 			return line
 		case last == "":

@@ -69,6 +69,7 @@ exit status 2
 `, "panic: runtime error: index out of range [3] with length 3"},
 		"a crash after a traceback that was survived": {"Traceback (most recent call last):\n  File \"a\", line 1\nOSError: no plugin\nFatal Python error: Segmentation fault\n", "Fatal Python error: Segmentation fault"},
 		"colours and control characters":              {"\x1b[31mred\x1b[0m\x00 and\tred\a\n", "red and red"},
+		"nothing to print in the last line":           {"gone\n\x00", "gone"},
 		"no text":                                     {"\xff\xfe\n", "\uFFFD"},
 		"a stack alone":                               {"  at f\n  at g\n", "at g"},
 		"carriage returns":                            {"Traceback (most recent call last):\r\n  File \"a\", line 1\r\nOSError: gone\r\n", "OSError: gone"},
