@@ -135,6 +135,14 @@ def _lstm(op, name, scan):
     return lstm
 
 
+def _attended(q, k, v, is_causal):
+    """jax.nn.dot_product_attention, whose softmax is in float32 always."""
+    scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / q.shape[-1] ** 0.5
+    if is_causal:
+        scores = jnp.where(jnp.tril(jnp.ones(scores.shape[-2:], bool)), scores, -jnp.inf)
+    return jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores), v)
+
+
 def _attention(op, name):
     # jax.nn.dot_product_attention does the same on CPUs, but its scores have
     # at most float32.
