@@ -44,6 +44,10 @@ class Layout:
             names += found
         return names
 
+    def ended(self, op):
+        """Whether all that is read of a sequence is its last step, by one op."""
+        return [reader.kind for reader in self.readers[op.number]] == ["last-step"]
+
     def image(self, x):
         """[..., C, H, W] as [..., H, W, C]; other inputs as they are."""
         return numpy.moveaxis(x, -3, -1) if self.job.input.kind == "image" else x

@@ -86,6 +86,7 @@ class Jit(Model):
         self._data(x, y, dtype)
         self.params = sum(w.size for w in self.state[0].values())
         self.accumulated, self.segments = job.accumulate, len(job.segments)
+        self.random = any(op.kind == "dropout" and job.rate(op) for op in job.ops)
         self.checked = {}  # functions that only check, compiled at their first use
         if job.training:
             self.step, self.update = self.train, self._compiled(self._update, (*self.state, *self.batch(0)), (0, 1, 2, 3))
@@ -151,7 +152,7 @@ class Jit(Model):
         return [b.reshape(self.job.accumulate, -1, *b.shape[1:]) for b in batch]
 
     def _update(self, params, buffers, optimizer, key, x, y):
-        key, now = jax.random.split(key)
+        key, now = jax.random.split(key) if self.random else (key, key)
         loss, grads, buffers = self._gradients(params, buffers, now, x, y)
         updates, optimizer = self.rule.update(grads, optimizer, params)
         return optax.apply_updates(params, updates), buffers, optimizer, key, loss

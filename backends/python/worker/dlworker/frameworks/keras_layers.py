@@ -49,10 +49,8 @@ class Network:
 
     def _apply(self, op, given):
         x = given[0]
-        if op.kind == "last-step" and self._only_last(op):
-            return x  # its LSTM returns that step alone
         if op.kind == "last-step":
-            return x[:, -1]
+            return x if len(x.shape) == 2 else x[:, -1]  # an LSTM may have returned that step alone
         if op.kind == "gelu":
             return keras.ops.gelu(x, approximate=False)
         if op.kind == "add":
@@ -65,11 +63,6 @@ class Network:
         if op.name:
             self.layers[op.name] = layer
         return layer(x, x, use_causal_mask=op.causal) if op.kind == "attention" else layer(x)
-
-    def _only_last(self, op):
-        """Whether op reads an LSTM that nothing else reads."""
-        i = op.inputs[0]
-        return i >= 0 and self.job.ops[i].kind == "lstm" and len(self.layout.readers[i]) == 1
 
     def _layer(self, op):
         layers, image = keras.layers, len(self.job.in_shape(op)) == 3
@@ -98,8 +91,7 @@ class Network:
             case "embedding":
                 return (Embedding if keras.backend.backend() == "tensorflow" else layers.Embedding)(op.vocab, op.units)
             case "lstm":
-                alone = [r for r in self.layout.readers[op.number] if r.kind == "last-step" and self._only_last(r)]
-                return layers.LSTM(op.units, return_sequences=not alone)
+                return layers.LSTM(op.units, return_sequences=not self.layout.ended(op))
             case "attention":
                 return layers.MultiHeadAttention(op.heads, self.job.in_shape(op)[-1] // op.heads)
             case "dropout":
