@@ -51,30 +51,31 @@ optimizer = optax.adam(0.001)
 state = optimizer.init(params)
 
 
-def lstm(p, x):
-    """[N, T, inputs] -> [N, T, units]; the inputs of all steps are one product."""
-    def cell(carry, z):
+def lstm(p, x, sequence):
+    """[N, T, inputs] -> [N, T, units], or [N, units] of the last step."""
+    def cell(carry, x):
         h, c = carry
-        i, f, g, o = jnp.split(z + h @ p["hidden"], 4, axis=-1)
+        z = x @ p["input"]["w"] + p["input"]["b"] + h @ p["hidden"]
+        i, f, g, o = jnp.split(z, 4, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        return (h, c), h
+        return (h, c), h if sequence else None
 
-    zs = (x @ p["input"]["w"] + p["input"]["b"]).swapaxes(0, 1)
-    start = jnp.zeros((len(x), len(p["hidden"])))
+    xs, zeros = x.swapaxes(0, 1), jnp.zeros((len(x), len(p["hidden"])))
     if args.variant == "jax":
-        return jax.lax.scan(cell, (start, start), zs)[1].swapaxes(0, 1)
-    carry, hs = (start, start), []
-    for z in zs:
-        carry, h = cell(carry, z)
+        (h, _), hs = jax.lax.scan(cell, (zeros, zeros), xs)
+        return hs.swapaxes(0, 1) if sequence else h
+    carry, hs = (zeros, zeros), []
+    for x in xs:
+        carry, h = cell(carry, x)
         hs.append(h)
-    return jnp.stack(hs, 1)
+    return jnp.stack(hs, 1) if sequence else carry[0]
 
 
 def loss_of(params, x, y):
     x = params["embedding"][x]
-    x = lstm(params["lstm1"], x)
-    x = lstm(params["lstm2"], x)[:, -1]
+    x = lstm(params["lstm1"], x, True)
+    x = lstm(params["lstm2"], x, False)
     x = jax.nn.relu(x @ params["fc1"]["w"] + params["fc1"]["b"])
     logits = (x @ params["fc2"]["w"] + params["fc2"]["b"]).squeeze(-1)
     return optax.sigmoid_binary_cross_entropy(logits, y).mean()
