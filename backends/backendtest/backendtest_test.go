@@ -95,6 +95,22 @@ func TestEager(t *testing.T) {
 	}
 }
 
+// A hurried check makes every mistake too, and each until it is found.
+func TestFirstFinding(t *testing.T) {
+	opts := options(t)
+	opts.FirstFinding = true
+	opts.Only = func(name string) bool { return strings.HasPrefix(name, "mutant/") }
+	r := backendtest.Run(t.Context(), backendtest.Served(eager.Info(), eager.New), opts)
+	if !r.OK() || len(r.Mutations) < 15 {
+		t.Errorf("want every mistake made and found:\n%s", text(r))
+	}
+	for _, m := range r.Mutations {
+		if len(m.Killed) > 1 {
+			t.Errorf("%s was made again after %s had found it: %v", m.Name, m.Killed[0], m.Killed)
+		}
+	}
+}
+
 // A worker written from PROTOCOL.md alone, in another language.
 func TestLinearWorker(t *testing.T) {
 	python, err := exec.LookPath("python3")

@@ -197,7 +197,7 @@ func (j jobMutant) apply(job *backends.Job, dir string) (bool, error) {
 		workloads.WriteSafetensors(job.Batches, []workloads.NamedTensor{{Name: "x", Tensor: m.batches["x"]}, {Name: "y", Tensor: m.batches["y"]}}))
 }
 
-// mutantCases makes every mistake with every program that the worker proved.
+// mutantCases makes every mistake with the programs that the worker proved.
 func (s *suite) mutantCases() {
 	prec := s.precision()
 	for _, mutant := range jobMutants {
@@ -225,8 +225,8 @@ func (s *suite) mutantCases() {
 // errNothing is a mistake that means nothing for a program.
 var errNothing = errors.New("nothing to change")
 
-// mutate makes one mistake with every proven program. It fails if no program
-// that it means something for finds it.
+// mutate makes one mistake with every proven program, or up to the first that
+// finds it. It fails if no program that it means something for finds it.
 func (s *suite) mutate(name string, wrong func(resolved) error) {
 	if !s.opts.Only("mutant/" + name) {
 		return
@@ -237,6 +237,9 @@ func (s *suite) mutate(name string, wrong func(resolved) error) {
 	for _, r := range s.passed {
 		if s.halted() {
 			return
+		}
+		if s.opts.FirstFinding && len(m.Killed) > 0 {
+			break
 		}
 		err := wrong(r)
 		switch {

@@ -30,6 +30,9 @@ type Options struct {
 	Forked Connect
 	// Mutants are workers with a deliberate mistake each.
 	Mutants []Mutant
+	// FirstFinding ends a mistake with the first program that finds it. Without
+	// it every proven program is tried, and the report counts those that find it.
+	FirstFinding bool
 	// Only, if set, picks the cases to run by name; what they rest on (programs
 	// that the worker can build) is proven without being listed.
 	Only func(name string) bool
