@@ -37,8 +37,7 @@ type analyst struct {
 	baseline string
 	policy   results.Policy
 	family   int
-	need     float64 // e-value of a decision
-	test     signs
+	rule
 	groups   []group
 	by       map[results.Cell]*cellTrials
 	warnings []string
@@ -55,6 +54,17 @@ type group struct {
 func newAnalyst(meta results.Meta, records []results.Record) *analyst {
 	a := &analyst{baseline: meta.Baseline, policy: meta.Policy, by: sortTrials(meta.Cells, records)}
 	p := &a.policy
+	*p = complete(*p)
+	a.plan(meta)
+	a.rule = rule{test: signs{floor: p.MinRounds}, need: needed(a.family, p.Alpha), maxRounds: p.MaxRounds}
+	if a.family > 0 && a.test.allowed(p.MaxRounds, a.need) < 0 {
+		a.warnings = append(a.warnings, fmt.Sprintf("no verdict is possible: %d comparisons share alpha %g, which takes more than %d rounds", a.family, p.Alpha, p.MaxRounds))
+	}
+	return a
+}
+
+// complete is the policy with defaults where it says nothing that can be used.
+func complete(p results.Policy) results.Policy {
 	if !(p.Alpha > 0 && p.Alpha < 1) {
 		p.Alpha = DefaultAlpha
 	}
@@ -67,13 +77,7 @@ func newAnalyst(meta results.Meta, records []results.Record) *analyst {
 	if p.MaxRounds < 1 {
 		p.MaxRounds = max(DefaultMaxRounds, p.MinRounds)
 	}
-	a.plan(meta)
-	a.need = needed(a.family, p.Alpha)
-	a.test = signs{floor: p.MinRounds}
-	if a.family > 0 && a.test.allowed(p.MaxRounds, a.need) < 0 {
-		a.warnings = append(a.warnings, fmt.Sprintf("no verdict is possible: %d comparisons share alpha %g, which takes more than %d rounds", a.family, p.Alpha, p.MaxRounds))
-	}
-	return a
+	return p
 }
 
 // plan groups the cells. The family is all planned comparisons, whatever

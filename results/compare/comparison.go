@@ -54,6 +54,7 @@ type Summary struct {
 type Comparison struct {
 	Base, Head results.Cell
 	Metric     string
+	MinEffect  float64 // relative; smaller differences are none
 	Ratio      *float64
 	Lo, Hi     *float64
 	// CPURatio is the ratio by CPU time per step in place of wall time, the median

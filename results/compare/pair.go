@@ -12,15 +12,26 @@ import (
 func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 	baseCell := headCell
 	baseCell.Backend = a.baseline
-	c := Comparison{Base: baseCell, Head: headCell, Metric: g.metric.Name, Needed: a.need}
+	c := Comparison{Base: baseCell, Head: headCell, Metric: g.metric.Name, MinEffect: a.policy.MinEffect, Needed: a.need}
 	if g.base == nil {
-		c.Verdict = Missing
-		c.Reason = fmt.Sprintf("the baseline %s is not planned for %s", a.baseline, g.key.Name())
-		c.Warnings = []string{c.Reason}
+		c.miss(fmt.Sprintf("the baseline %s is not planned for %s", a.baseline, g.key.Name()))
 		return c
 	}
-	c.RoundsNeeded = a.test.fewest(a.need)
 	base, head := a.by[baseCell], a.by[headCell]
+	c.judge(a.rule, base, head, pairs(base.timed, head.timed), g.metric)
+	return c
+}
+
+// rule is how evidence becomes a verdict, the same for a family of comparisons.
+type rule struct {
+	test      signs
+	need      float64 // e-value of a decision
+	maxRounds int
+}
+
+// judge fills in a comparison from the trials of its sides.
+func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.Metric) {
+	c.RoundsNeeded = by.test.fewest(by.need)
 	for _, side := range []*cellTrials{base, head} {
 		for _, w := range side.warnings {
 			c.Warnings = append(c.Warnings, side.cell.Backend+": "+w)
@@ -32,24 +43,23 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 	c.blame(base, head)
 	if v, ok := barred(base.status, head.status); ok {
 		c.Verdict = v
-		return c
+		return
 	}
-	p := pairs(base.timed, head.timed)
-	x, lost := logRatios(p, g.metric)
+	x, lost := logRatios(p, m)
 	if lost > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%d %s left out: one side has no %s", lost, plural(lost, "round"), g.metric.Name))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%d %s left out: one side has no %s", lost, plural(lost, "round"), m.Name))
 	}
 	c.Rounds = len(x)
 	if len(x) == 0 {
 		c.Verdict = Missing
 		c.Warnings = append(c.Warnings, "no round has both sides")
-		return c
+		return
 	}
-	delta := math.Log1p(a.policy.MinEffect)
-	d := decide(a.test, x, delta, a.need)
+	delta := math.Log1p(c.MinEffect)
+	d := decide(by.test, x, delta, by.need)
 	c.Ratio = finitePtr(math.Exp(median(x)))
 	c.Evidence = d.evidence
-	if v := a.test.detectable(x, max(len(x), a.policy.MaxRounds), delta, a.need); finitePtr(v) != nil {
+	if v := by.test.detectable(x, max(len(x), by.maxRounds), delta, by.need); finitePtr(v) != nil {
 		c.Detectable = v
 	}
 	if !d.broken {
@@ -63,13 +73,18 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 	} else {
 		c.Warnings = append(c.Warnings, "no single ratio explains all rounds: it moved during the run")
 	}
-	c.Verdict = d.verdict(g.metric.Better)
+	c.Verdict = d.verdict(m.Better)
 	if base.status == StatusUnproven || head.status == StatusUnproven {
 		c.Verdict = Inconclusive // work that is not proven the same is shown, not ranked
 	}
-	c.heed(p, g.metric, base, head, delta)
-	c.withholdShort(g.metric, base, head)
-	return c
+	c.heed(p, m, base, head, delta)
+	c.withholdShort(m, base, head)
+}
+
+// miss makes a comparison that has a side too few.
+func (c *Comparison) miss(reason string) {
+	c.Verdict, c.Reason = Missing, reason
+	c.Warnings = append(c.Warnings, reason)
 }
 
 // barred says which verdict the sides' states force, if they force one.
