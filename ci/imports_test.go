@@ -20,10 +20,12 @@ const module = "github.com/dlbench/dlbench"
 // element of the path below the module (two elements where that decides). A
 // package may always import what lies below itself.
 var allowed = map[string][]string{
-	"workloads":            {},
+	"strictyaml":           {},
+	"workloads":            {"strictyaml"},
 	"memprof":              {},
 	"results":              {},
 	"results/compare":      {"results"},
+	"results/compare/gate": {"results", "results/compare", "strictyaml"},
 	"backends":             {"workloads"},
 	"backends/eager":       {"workloads", "backends"},
 	"backends/gorgonia":    {"workloads", "backends"},
@@ -36,7 +38,7 @@ var allowed = map[string][]string{
 	"harness/child":        {"memprof"},
 	"harness/gpu":          {"memprof", "results"},
 	"harness/host":         {"results", "memprof"},
-	"report":               {"results", "results/compare"},
+	"report":               {"results", "results/compare", "results/compare/gate"},
 }
 
 // owners says which packages alone may import a library.
@@ -47,7 +49,7 @@ var owners = map[string][]string{
 	"github.com/gomlx/":                {"backends/gomlx"},
 	"github.com/spf13/cobra":           {"cmd/dlbench"},
 	"github.com/shirou/gopsutil":       {"harness/host", "memprof"},
-	"github.com/goccy/go-yaml":         {"workloads"},
+	"github.com/goccy/go-yaml":         {"strictyaml"},
 	"github.com/ebitengine/purego":     {"memprof/nvml"},
 	"github.com/jedib0t/go-pretty":     {"report"},
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"regexp"
 	"slices"
+
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 // The kinds of input.
@@ -90,7 +92,7 @@ func (in Input) check() error {
 func (d Data) check(in Input) error {
 	kinds, ok := generators[d.Generator]
 	if !ok {
-		return fmt.Errorf("generator %q is unknown%s", d.Generator, didYouMean(d.Generator, generatorNames()))
+		return fmt.Errorf("generator %q is unknown%s", d.Generator, strictyaml.DidYouMean(d.Generator, generatorNames()))
 	}
 	if !slices.Contains(kinds.inputs, in.Kind) {
 		return fmt.Errorf("generator %s makes no %s: expected input kind %v", d.Generator, in.Kind, kinds.inputs)
@@ -129,7 +131,7 @@ func (s Steps) check() error {
 // loss resolves the loss against the shape of the logits.
 func (s Spec) loss(logits []int) (Op, error) {
 	l := s.Loss
-	l.at = cmp.Or(l.at, place{file: s.where()})
+	l.at = cmp.Or(l.at, strictyaml.Place{File: s.where()})
 	if r := cmp.Or(l.Reduction, "mean"); r != "mean" {
 		return Op{}, l.errorf("reduction %q: expected mean", r)
 	}
@@ -143,7 +145,7 @@ func (s Spec) loss(logits []int) (Op, error) {
 			return Op{}, l.errorf("data has %d classes: expected 2", s.Data.Classes)
 		}
 	default:
-		return Op{}, l.errorf("unknown loss %q%s", l.Op, didYouMean(l.Op, []string{LossSoftmax, LossSigmoid}))
+		return Op{}, l.errorf("unknown loss %q%s", l.Op, strictyaml.DidYouMean(l.Op, []string{LossSoftmax, LossSigmoid}))
 	}
 	if !slices.Equal(logits, want) {
 		return Op{}, l.errorf("the last layer gives %v: expected %v logits per example", logits, want)
@@ -155,7 +157,7 @@ func (s Spec) loss(logits []int) (Op, error) {
 // beta2 0.999, epsilon 1e-8, the values of the paper.
 func (s Spec) optimizer() (Op, error) {
 	l := s.Optimizer
-	l.at = cmp.Or(l.at, place{file: s.where()})
+	l.at = cmp.Or(l.at, strictyaml.Place{File: s.where()})
 	a := Attr{Rate: l.Rate}
 	switch l.Op {
 	case OptSGD:
@@ -172,7 +174,7 @@ func (s Spec) optimizer() (Op, error) {
 			return Op{}, l.errorf("epsilon %v: expected 0 < epsilon < 1", a.Epsilon)
 		}
 	default:
-		return Op{}, l.errorf("unknown optimizer %q%s", l.Op, didYouMean(l.Op, []string{OptSGD, OptAdam}))
+		return Op{}, l.errorf("unknown optimizer %q%s", l.Op, strictyaml.DidYouMean(l.Op, []string{OptSGD, OptAdam}))
 	}
 	if !(a.Rate > 0 && a.Rate <= 100) {
 		return Op{}, l.errorf("rate %v: expected 0 < rate <= 100", a.Rate)

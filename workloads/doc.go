@@ -13,5 +13,5 @@
 // concatenation along channels, so a DenseNet or Inception block cannot be
 // written: such a model would be a worker of its own, timed but not proven.
 //
-// The package imports no other package of dlbench.
+// The package imports no other package of dlbench but strictyaml.
 package workloads

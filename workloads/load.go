@@ -4,14 +4,16 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 // Load reads one workload from a YAML file. It is strict: unknown keys,
 // duplicate keys or names, anchors, aliases, tags and shapes that do not fit
 // are errors of one line, file:line:col: what: expected; hint. Most are a
-// *FileError, which also has an excerpt of the file.
+// *strictyaml.FileError, which also has an excerpt of the file.
 func Load(fsys fs.FS, path string) (Spec, error) {
-	data, err := readFS(fsys, path)
+	data, err := strictyaml.ReadFS(fsys, path)
 	if err != nil {
 		return Spec{}, err
 	}
@@ -20,7 +22,7 @@ func Load(fsys fs.FS, path string) (Spec, error) {
 
 // LoadFile is Load for a path of the operating system.
 func LoadFile(path string) (Spec, error) {
-	data, err := readOS(path)
+	data, err := strictyaml.ReadOS(path)
 	if err != nil {
 		return Spec{}, err
 	}
@@ -28,87 +30,87 @@ func LoadFile(path string) (Spec, error) {
 }
 
 func parseSpec(file string, data []byte) (Spec, error) {
-	r := &reader{file: file, source: data}
-	s := r.spec(r.parse())
-	if r.err != nil {
-		return Spec{}, r.err
+	r := &reader{strictyaml.NewReader(file, data)}
+	s := r.spec(r.Parse())
+	if r.Err != nil {
+		return Spec{}, r.Err
 	}
 	// What depends on shapes is found by resolving once.
 	set := DefaultSettings()
 	set.Batch = 1
 	if _, err := s.Resolve(set); err != nil {
-		if le, ok := errors.AsType[*LayerError](err); ok && le.at.line > 0 {
-			return Spec{}, &FileError{File: file, Line: le.at.line, Col: le.at.col, Message: le.Layer + ": " + le.Message, source: data}
+		if le, ok := errors.AsType[*LayerError](err); ok && le.at.Line > 0 {
+			return Spec{}, &strictyaml.FileError{File: file, Line: le.at.Line, Col: le.at.Col, Message: le.Layer + ": " + le.Message, Source: data}
 		}
 		return Spec{}, err
 	}
 	return s, nil
 }
 
-func (r *reader) spec(root yamlValue) Spec {
-	m := root.mapping([]string{"workload", "title", "source", "input", "data", "layers", "loss", "optimizer", "steps"})
+func (r *reader) spec(root strictyaml.Value) Spec {
+	m := root.Mapping([]string{"workload", "title", "source", "input", "data", "layers", "loss", "optimizer", "steps"})
 	s := Spec{
-		file:     r.file,
-		Workload: m.need("workload").text(),
-		Title:    m.get("title").words([]string{"en", "zh"}),
-		Source:   m.get("source").words([]string{"article", "place", "paper", "note"}),
-		Input:    r.input(m.need("input")),
+		file:     r.File,
+		Workload: m.Need("workload").Text(),
+		Title:    m.Get("title").Words([]string{"en", "zh"}),
+		Source:   m.Get("source").Words([]string{"article", "place", "paper", "note"}),
+		Input:    r.input(m.Need("input")),
 	}
-	if r.err == nil {
-		r.wrap(m.get("workload"), checkWorkloadName(s.Workload))
+	if r.Err == nil {
+		r.wrap(m.Get("workload"), checkWorkloadName(s.Workload))
 	}
-	s.Data = r.data(m.need("data"), s.Input)
-	s.Layers = r.layers(m.need("layers"), 0)
-	s.Loss = r.tail(m.need("loss"), []string{"op", "reduction"})
-	s.Optimizer = r.tail(m.need("optimizer"), []string{"op", "rate", "momentum", "beta1", "beta2", "epsilon"})
-	s.Steps = r.steps(m.need("steps"), Steps{})
+	s.Data = r.data(m.Need("data"), s.Input)
+	s.Layers = r.layers(m.Need("layers"), 0)
+	s.Loss = r.tail(m.Need("loss"), []string{"op", "reduction"})
+	s.Optimizer = r.tail(m.Need("optimizer"), []string{"op", "rate", "momentum", "beta1", "beta2", "epsilon"})
+	s.Steps = r.steps(m.Need("steps"), Steps{})
 	return s
 }
 
 // wrap records err, if any, at v.
-func (r *reader) wrap(v yamlValue, err error) {
+func (r *reader) wrap(v strictyaml.Value, err error) {
 	if err != nil {
-		v.fail("%v", err)
+		v.Fail("%v", err)
 	}
 }
 
-func (r *reader) input(v yamlValue) Input {
-	m := v.mapping([]string{"kind", "shape", "vocab"})
-	in := Input{Kind: m.need("kind").text(), Vocab: m.get("vocab").integer()}
-	for _, d := range m.need("shape").list() {
-		in.Shape = append(in.Shape, d.integer())
+func (r *reader) input(v strictyaml.Value) Input {
+	m := v.Mapping([]string{"kind", "shape", "vocab"})
+	in := Input{Kind: m.Need("kind").Text(), Vocab: m.Get("vocab").Integer()}
+	for _, d := range m.Need("shape").List() {
+		in.Shape = append(in.Shape, d.Integer())
 	}
-	if r.err == nil {
+	if r.Err == nil {
 		r.wrap(v, in.check())
 	}
 	return in
 }
 
-func (r *reader) data(v yamlValue, in Input) Data {
-	m := v.mapping([]string{"generator", "classes", "batches", "seed"})
-	seed := m.need("seed")
-	d := Data{Generator: m.need("generator").text(), Classes: m.need("classes").integer(), Batches: m.need("batches").integer(), Seed: uint64(max(0, seed.integer()))}
-	if seed.integer() < 0 {
-		seed.fail("%d: expected 0 or more", seed.integer())
+func (r *reader) data(v strictyaml.Value, in Input) Data {
+	m := v.Mapping([]string{"generator", "classes", "batches", "seed"})
+	seed := m.Need("seed")
+	d := Data{Generator: m.Need("generator").Text(), Classes: m.Need("classes").Integer(), Batches: m.Need("batches").Integer(), Seed: uint64(max(0, seed.Integer()))}
+	if seed.Integer() < 0 {
+		seed.Fail("%d: expected 0 or more", seed.Integer())
 	}
-	if r.err == nil {
+	if r.Err == nil {
 		r.wrap(v, d.check(in))
 	}
 	return d
 }
 
 // layers reads a list of layers; depth counts the bodies around it.
-func (r *reader) layers(v yamlValue, depth int) []Layer {
+func (r *reader) layers(v strictyaml.Value, depth int) []Layer {
 	if depth > 8 {
-		v.fail("bodies within bodies: expected at most 8 levels")
+		v.Fail("bodies within bodies: expected at most 8 levels")
 		return nil
 	}
 	var out []Layer
-	for _, item := range v.list() {
+	for _, item := range v.List() {
 		out = append(out, r.layer(item, depth))
 	}
-	if r.err == nil && len(out) == 0 {
-		v.fail("an empty list: expected at least one layer")
+	if r.Err == nil && len(out) == 0 {
+		v.Fail("an empty list: expected at least one layer")
 	}
 	return out
 }
@@ -119,39 +121,39 @@ var blockKeys = map[string][]string{
 	LayerGroup:    {"body", "repeat"},
 }
 
-func (r *reader) layer(v yamlValue, depth int) Layer {
-	all := v.mapping(nil)
-	op := all.need("op").text()
-	if r.err != nil {
+func (r *reader) layer(v strictyaml.Value, depth int) Layer {
+	all := v.Mapping(nil)
+	op := all.Need("op").Text()
+	if r.Err != nil {
 		return Layer{}
 	}
 	keys, isBlock := blockKeys[op]
 	if kind, ok := opKinds[op]; ok {
 		keys = kind.keys
 	} else if !isBlock {
-		all.get("op").fail("unknown op %s%s", quote(op), didYouMean(op, append(layerOps(), LayerResidual, LayerGroup)))
+		all.Get("op").Fail("unknown op %s%s", strictyaml.Quote(op), strictyaml.DidYouMean(op, append(layerOps(), LayerResidual, LayerGroup)))
 		return Layer{}
 	}
-	m := v.mapping(append([]string{"op"}, keys...))
+	m := v.Mapping(append([]string{"op"}, keys...))
 	l := Layer{
-		Op: op, Name: m.get("name").text(), at: v.place(),
-		Padding: m.get("padding").text(), Last: m.get("last").boolean(false), Repeat: r.positive(m.get("repeat")),
+		Op: op, Name: m.Get("name").Text(), at: v.Place(),
+		Padding: m.Get("padding").Text(), Last: m.Get("last").Boolean(false), Repeat: r.positive(m.Get("repeat")),
 		Attr: Attr{
-			Units: m.get("units").integer(), Filters: m.get("filters").integer(), Kernel: m.get("kernel").integer(),
-			Stride: r.positive(m.get("stride")), Size: m.get("size").integer(), Vocab: r.positive(m.get("vocab")), Heads: m.get("heads").integer(),
-			Causal: m.get("causal").boolean(false), Epsilon: r.aboveZero(m.get("epsilon")), Momentum: r.aboveZero(m.get("momentum")), Rate: m.get("rate").number(),
+			Units: m.Get("units").Integer(), Filters: m.Get("filters").Integer(), Kernel: m.Get("kernel").Integer(),
+			Stride: r.positive(m.Get("stride")), Size: m.Get("size").Integer(), Vocab: r.positive(m.Get("vocab")), Heads: m.Get("heads").Integer(),
+			Causal: m.Get("causal").Boolean(false), Epsilon: r.aboveZero(m.Get("epsilon")), Momentum: r.aboveZero(m.Get("momentum")), Rate: m.Get("rate").Number(),
 		},
 	}
-	l.Bias = slices.Contains(keys, "bias") && m.get("bias").boolean(true)
+	l.Bias = slices.Contains(keys, "bias") && m.Get("bias").Boolean(true)
 	if op == OpConv2D && l.Padding == "" {
-		m.need("padding")
+		m.Need("padding")
 	}
 	if op == OpDropout {
-		m.need("rate")
+		m.Need("rate")
 	}
 	if isBlock {
-		l.Body = r.layers(m.need("body"), depth+1)
-		if short := m.get("shortcut"); !short.missing() {
+		l.Body = r.layers(m.Need("body"), depth+1)
+		if short := m.Get("shortcut"); !short.Missing() {
 			l.Shortcut = r.layers(short, depth+1)
 		}
 	}
@@ -159,56 +161,59 @@ func (r *reader) layer(v yamlValue, depth int) Layer {
 }
 
 // positive reads an optional count: where it is given, 0 is not "the default".
-func (r *reader) positive(v yamlValue) int {
-	n := v.integer()
-	if r.err == nil && !v.missing() && n < 1 {
-		v.fail("%d: expected at least 1", n)
+func (r *reader) positive(v strictyaml.Value) int {
+	n := v.Integer()
+	if r.Err == nil && !v.Missing() && n < 1 {
+		v.Fail("%d: expected at least 1", n)
 	}
 	return n
 }
 
-func (r *reader) aboveZero(v yamlValue) float64 {
-	x := v.number()
-	if r.err == nil && !v.missing() && !(x > 0) {
-		v.fail("%v: expected more than 0", x)
+func (r *reader) aboveZero(v strictyaml.Value) float64 {
+	x := v.Number()
+	if r.Err == nil && !v.Missing() && !(x > 0) {
+		v.Fail("%v: expected more than 0", x)
 	}
 	return x
 }
 
 // tail reads the loss or the optimizer.
-func (r *reader) tail(v yamlValue, keys []string) Layer {
-	m := v.mapping(keys)
+func (r *reader) tail(v strictyaml.Value, keys []string) Layer {
+	m := v.Mapping(keys)
 	return Layer{
-		Op: m.need("op").text(), at: v.place(),
+		Op: m.Need("op").Text(), at: v.Place(),
 		Attr: Attr{
-			Rate: m.get("rate").number(), Momentum: m.get("momentum").number(), Reduction: m.get("reduction").text(),
-			Beta1: r.aboveZero(m.get("beta1")), Beta2: r.aboveZero(m.get("beta2")), Epsilon: r.aboveZero(m.get("epsilon")),
+			Rate: m.Get("rate").Number(), Momentum: m.Get("momentum").Number(), Reduction: m.Get("reduction").Text(),
+			Beta1: r.aboveZero(m.Get("beta1")), Beta2: r.aboveZero(m.Get("beta2")), Epsilon: r.aboveZero(m.Get("epsilon")),
 		},
 	}
 }
 
 // steps reads step counts over those of def. The cap of the warm-up may be
 // written as warmup: {max: N} or as warmup-max: N.
-func (r *reader) steps(v yamlValue, def Steps) Steps {
-	m := v.mapping([]string{"check", "warmup", "warmup-max", "blocks", "per-block"})
+func (r *reader) steps(v strictyaml.Value, def Steps) Steps {
+	m := v.Mapping([]string{"check", "warmup", "warmup-max", "blocks", "per-block"})
 	s := def
 	set := func(key string, to *int) {
-		if x := m.get(key); !x.missing() {
-			*to = x.integer()
+		if x := m.Get(key); !x.Missing() {
+			*to = x.Integer()
 		}
 	}
 	set("check", &s.Check)
 	set("warmup-max", &s.WarmupMax)
 	set("blocks", &s.Blocks)
 	set("per-block", &s.PerBlock)
-	if w := m.get("warmup"); !w.missing() {
-		if !m.get("warmup-max").missing() {
-			w.fail("given twice: expected warmup or warmup-max")
+	if w := m.Get("warmup"); !w.Missing() {
+		if !m.Get("warmup-max").Missing() {
+			w.Fail("given twice: expected warmup or warmup-max")
 		}
-		s.WarmupMax = w.mapping([]string{"max"}).need("max").integer()
+		s.WarmupMax = w.Mapping([]string{"max"}).Need("max").Integer()
 	}
-	if r.err == nil {
+	if r.Err == nil {
 		r.wrap(v, s.check())
 	}
 	return s
 }
+
+// reader reads workloads and suites.
+type reader struct{ *strictyaml.Reader }

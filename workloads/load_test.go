@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files of error messages")
@@ -19,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files of error messa
 // report is what a user sees of an error: one line, and the excerpt.
 func report(err error) string {
 	out := err.Error() + "\n"
-	if fe, ok := errors.AsType[*FileError](err); ok && fe.Excerpt() != "" {
+	if fe, ok := errors.AsType[*strictyaml.FileError](err); ok && fe.Excerpt() != "" {
 		out += fe.Excerpt() + "\n"
 	}
 	return out
@@ -139,7 +141,7 @@ func TestHugeFile(t *testing.T) {
 // TestHostileYAML gives the parser as much as it may get of what parsers choke on.
 func TestHostileYAML(t *testing.T) {
 	for _, unit := range []string{"[", "{", "- ", "? ", "!a ", "&a ", "*a ", "a: ", "a\n", "- a\n", "#\n", "- - \n", "\"", "'", "|\n", "%", "\t", "-\n ", "a: {", "? [", "---\n", "a:\n- "} {
-		src := strings.Repeat(unit, maxYAML/len(unit))
+		src := strings.Repeat(unit, strictyaml.MaxBytes/len(unit))
 		start := time.Now()
 		if _, err := parseSpec("x.yaml", []byte(src)); err == nil {
 			t.Errorf("%q repeated: accepted", unit)
@@ -161,21 +163,6 @@ func TestLoadMissingFile(t *testing.T) {
 	}
 }
 
-func TestDidYouMean(t *testing.T) {
-	for _, c := range []struct {
-		got  string
-		want string
-	}{
-		{"unit", `; did you mean "units"?`},
-		{"Kernle", `; did you mean "kernel"?`},
-		{"zzzzzzzzzz", ": expected one of kernel, units"},
-	} {
-		if got := didYouMean(c.got, []string{"kernel", "units"}); got != c.want {
-			t.Errorf("%s: %q", c.got, got)
-		}
-	}
-}
-
 // FuzzSpec: any text either loads, and then resolves, or gives one line.
 func FuzzSpec(f *testing.F) {
 	files, _ := filepath.Glob("testdata/bad-specs/*.yaml")
@@ -194,7 +181,7 @@ func FuzzSpec(f *testing.F) {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("more than one line: %q", err.Error())
 			}
-			if fe, ok := errors.AsType[*FileError](err); ok {
+			if fe, ok := errors.AsType[*strictyaml.FileError](err); ok {
 				fe.Excerpt()
 			}
 			return

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 // ProgramSchema is the version of Program's JSON form. It is part of the hash.
@@ -40,7 +42,7 @@ func (s Spec) Resolve(set Settings) (Program, error) {
 	if err := set.Validate(); err != nil {
 		return Program{}, fmt.Errorf("%s: %w", s.Workload, err)
 	}
-	r := resolver{name: s.Workload, mode: set.Mode, input: s.Input, names: map[string]place{}}
+	r := resolver{name: s.Workload, mode: set.Mode, input: s.Input, names: map[string]strictyaml.Place{}}
 	out, err := r.layers(s.Layers, value{id: -1, shape: s.Input.Shape}, "")
 	if err != nil {
 		return Program{}, err
@@ -101,15 +103,15 @@ type resolver struct {
 	input  Input
 	ops    []Op
 	params []Param
-	names  map[string]place // layer name -> where it was given
+	names  map[string]strictyaml.Place // layer name -> where it was given
 }
 
 // layers appends the ops of ls, fed with in, and returns the last one's output.
 // suffix is appended to names, to keep the copies of a repeated body apart.
 func (r *resolver) layers(ls []Layer, in value, suffix string) (value, error) {
 	for i, l := range ls {
-		if l.at.line == 0 {
-			l.at.file = fmt.Sprintf("%s layer %d", r.name, i+1)
+		if l.at.Line == 0 {
+			l.at.File = fmt.Sprintf("%s layer %d", r.name, i+1)
 		}
 		var err error
 		switch l.Op {
@@ -167,7 +169,7 @@ func (r *resolver) block(l Layer, in value, suffix string) (value, error) {
 func (r *resolver) layer(l Layer, in value, suffix string) (value, error) {
 	kind, ok := opKinds[l.Op]
 	if !ok {
-		return value{}, l.errorf("unknown op %q%s", l.Op, didYouMean(l.Op, layerOps()))
+		return value{}, l.errorf("unknown op %q%s", l.Op, strictyaml.DidYouMean(l.Op, layerOps()))
 	}
 	if l.Op == OpDropout {
 		if l.Rate < 0 || l.Rate >= 1 {
@@ -242,7 +244,7 @@ type LayerError struct {
 	Layer   string // op and name
 	Message string
 
-	at place // in the file, or the number of the layer in a spec that was not loaded
+	at strictyaml.Place // in the file, or the number of the layer in a spec that was not loaded
 }
 
 // Error gives place, layer and message in one line.

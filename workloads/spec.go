@@ -1,5 +1,7 @@
 package workloads
 
+import "github.com/dlbench/dlbench/strictyaml"
+
 // Spec is a workload as its author writes it. Load reads one from YAML.
 type Spec struct {
 	Workload  string            // CamelCase name, unique
@@ -59,5 +61,5 @@ type Layer struct {
 	Body     []Layer // residual, group
 	Shortcut []Layer // residual
 
-	at place // when loaded from YAML
+	at strictyaml.Place // when loaded from YAML
 }

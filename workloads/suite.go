@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 // Suite says what one run measures, on which backends, and how it judges.
@@ -40,7 +42,7 @@ type CellLine struct {
 	Allocators  []string // as in Settings: "" is the process's own
 	Steps       Steps    // a zero field leaves the workload's own number
 
-	at place
+	at strictyaml.Place
 }
 
 // Rounds bounds how often every cell is measured.
@@ -87,7 +89,7 @@ const maxPlanned = 10_000
 
 // LoadSuite reads one suite from a YAML file, as strictly as Load.
 func LoadSuite(fsys fs.FS, path string) (Suite, error) {
-	data, err := readFS(fsys, path)
+	data, err := strictyaml.ReadFS(fsys, path)
 	if err != nil {
 		return Suite{}, err
 	}
@@ -96,7 +98,7 @@ func LoadSuite(fsys fs.FS, path string) (Suite, error) {
 
 // LoadSuiteFile is LoadSuite for a path of the operating system.
 func LoadSuiteFile(path string) (Suite, error) {
-	data, err := readOS(path)
+	data, err := strictyaml.ReadOS(path)
 	if err != nil {
 		return Suite{}, err
 	}
@@ -112,7 +114,7 @@ func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 		workload string
 		settings Settings
 	}
-	seen := map[point]place{}
+	seen := map[point]strictyaml.Place{}
 	for _, line := range s.Cells {
 		for _, name := range line.Workloads {
 			spec, err := lookUp(name, own)
@@ -140,7 +142,7 @@ func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 }
 
 func (l CellLine) where(s Suite) string {
-	if l.at.line > 0 {
+	if l.at.Line > 0 {
 		return l.at.String()
 	}
 	return "suite " + cmp.Or(s.file, s.Name)
@@ -157,7 +159,7 @@ func lookUp(name string, own []Spec) (Spec, error) {
 	for _, s := range append(slices.Clone(own), Shipped()...) {
 		names = append(names, s.Workload)
 	}
-	return Spec{}, fmt.Errorf("unknown workload %s%s", quote(name), didYouMean(name, names))
+	return Spec{}, fmt.Errorf("unknown workload %s%s", strictyaml.Quote(name), strictyaml.DidYouMean(name, names))
 }
 
 // over returns s with the non-zero fields of o in place of its own.
@@ -213,5 +215,5 @@ func ParseBytes(s string) (int64, error) {
 		}
 		return n << u.shift, nil
 	}
-	return 0, fmt.Errorf("%s: expected a size such as 4GiB or 512MiB", quote(s))
+	return 0, fmt.Errorf("%s: expected a size such as 4GiB or 512MiB", strictyaml.Quote(s))
 }

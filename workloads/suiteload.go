@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 //go:embed suites/*.yaml
@@ -42,58 +44,58 @@ func FindSuite(name string) (Suite, bool) {
 }
 
 func parseSuite(file string, data []byte) (Suite, error) {
-	r := &reader{file: file, source: data}
-	s := r.suite(r.parse())
-	return s, r.err
+	r := &reader{strictyaml.NewReader(file, data)}
+	s := r.suite(r.Parse())
+	return s, r.Err
 }
 
-func (r *reader) suite(root yamlValue) Suite {
-	m := root.mapping([]string{"suite", "title", "notes", "backends", "cells", "common", "rounds", "limits", "compare"})
+func (r *reader) suite(root strictyaml.Value) Suite {
+	m := root.Mapping([]string{"suite", "title", "notes", "backends", "cells", "common", "rounds", "limits", "compare"})
 	s := Suite{
-		file: r.file, Name: m.need("suite").text(),
-		Title: m.get("title").words([]string{"en", "zh"}), Notes: m.get("notes").words([]string{"en", "zh"}),
+		file: r.File, Name: m.Need("suite").Text(),
+		Title: m.Get("title").Words([]string{"en", "zh"}), Notes: m.Get("notes").Words([]string{"en", "zh"}),
 	}
-	if r.err == nil && (!suiteName.MatchString(s.Name) || len(s.Name) > 40) {
-		m.get("suite").fail("name %s: expected lower-case words joined by dashes, each beginning with a letter", quote(s.Name))
+	if r.Err == nil && (!suiteName.MatchString(s.Name) || len(s.Name) > 40) {
+		m.Get("suite").Fail("name %s: expected lower-case words joined by dashes, each beginning with a letter", strictyaml.Quote(s.Name))
 	}
-	s.Backends = r.backends(m.need("backends"))
+	s.Backends = r.backends(m.Need("backends"))
 	def := DefaultSettings()
-	common := r.cellLine(m.get("common"), CellLine{
+	common := r.cellLine(m.Get("common"), CellLine{
 		Precisions: []Precision{def.Precision}, Devices: []string{def.Device}, Data: []string{def.Data},
 		Accumulates: []int{def.Accumulate}, Threads: []int{def.Threads}, Checkpoints: []int{def.Checkpoint},
 		Allocators: []string{def.Allocator},
 	}, commonKeys)
-	cells := m.need("cells")
-	for _, v := range cells.list() {
+	cells := m.Need("cells")
+	for _, v := range cells.List() {
 		s.Cells = append(s.Cells, r.cellLine(v, common, append([]string{"workload", "steps"}, commonKeys...)))
-		if line := s.Cells[len(s.Cells)-1]; r.err == nil {
+		if line := s.Cells[len(s.Cells)-1]; r.Err == nil {
 			r.wholeLine(v, line)
 		}
 	}
-	if r.err == nil && len(s.Cells) == 0 {
-		cells.fail("an empty list: expected at least one line of cells")
+	if r.Err == nil && len(s.Cells) == 0 {
+		cells.Fail("an empty list: expected at least one line of cells")
 	}
-	s.Rounds = r.rounds(m.need("rounds"))
-	s.Limits = r.limits(m.need("limits"))
-	s.Compare = r.compare(m.need("compare"), s)
+	s.Rounds = r.rounds(m.Need("rounds"))
+	s.Limits = r.limits(m.Need("limits"))
+	s.Compare = r.compare(m.Need("compare"), s)
 	return s
 }
 
-func (r *reader) backends(v yamlValue) []string {
+func (r *reader) backends(v strictyaml.Value) []string {
 	var out []string
-	for _, b := range v.list() {
-		name := b.text()
+	for _, b := range v.List() {
+		name := b.Text()
 		switch {
-		case r.err != nil:
+		case r.Err != nil:
 		case !backendName.MatchString(name) || len(name) > 80 || gomaxprocs.MatchString(name):
-			b.fail("name %s: expected lower-case words joined by dashes, each beginning with a letter, and perhaps @VERSION", quote(name))
+			b.Fail("name %s: expected lower-case words joined by dashes, each beginning with a letter, and perhaps @VERSION", strictyaml.Quote(name))
 		case slices.Contains(out, name):
-			b.fail("duplicate backend %s", quote(name))
+			b.Fail("duplicate backend %s", strictyaml.Quote(name))
 		}
 		out = append(out, name)
 	}
-	if r.err == nil && len(out) == 0 {
-		v.fail("an empty list: expected at least one backend")
+	if r.Err == nil && len(out) == 0 {
+		v.Fail("an empty list: expected at least one backend")
 	}
 	return out
 }
@@ -102,43 +104,43 @@ func (r *reader) backends(v yamlValue) []string {
 var commonKeys = []string{"mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "allocator"}
 
 // cellLine reads a line over the values of def.
-func (r *reader) cellLine(v yamlValue, def CellLine, keys []string) CellLine {
+func (r *reader) cellLine(v strictyaml.Value, def CellLine, keys []string) CellLine {
 	line := def
-	if v.missing() {
+	if v.Missing() {
 		return line
 	}
-	m := v.mapping(keys)
-	line.at = v.place()
-	texts(m.get("workload"), &line.Workloads)
-	texts(m.get("mode"), &line.Modes)
-	texts(m.get("precision"), &line.Precisions)
-	texts(m.get("device"), &line.Devices)
-	texts(m.get("data"), &line.Data)
-	integers(m.get("batch"), &line.Batches)
-	integers(m.get("accumulate"), &line.Accumulates)
-	integers(m.get("threads"), &line.Threads)
-	integers(m.get("checkpoint"), &line.Checkpoints)
-	allocators(m.get("allocator"), &line.Allocators)
-	if st := m.get("steps"); !st.missing() {
+	m := v.Mapping(keys)
+	line.at = v.Place()
+	texts(m.Get("workload"), &line.Workloads)
+	texts(m.Get("mode"), &line.Modes)
+	texts(m.Get("precision"), &line.Precisions)
+	texts(m.Get("device"), &line.Devices)
+	texts(m.Get("data"), &line.Data)
+	integers(m.Get("batch"), &line.Batches)
+	integers(m.Get("accumulate"), &line.Accumulates)
+	integers(m.Get("threads"), &line.Threads)
+	integers(m.Get("checkpoint"), &line.Checkpoints)
+	allocators(m.Get("allocator"), &line.Allocators)
+	if st := m.Get("steps"); !st.Missing() {
 		line.Steps = r.stepsOver(st)
 	}
 	return line
 }
 
 // wholeLine checks that a line misses nothing and that all its settings are valid.
-func (r *reader) wholeLine(v yamlValue, line CellLine) {
+func (r *reader) wholeLine(v strictyaml.Value, line CellLine) {
 	for _, need := range []struct {
 		key string
 		n   int
 	}{{"workload", len(line.Workloads)}, {"mode", len(line.Modes)}, {"batch", len(line.Batches)}} {
 		if need.n == 0 {
-			v.fail("no %q: expected one here or in common", need.key)
+			v.Fail("no %q: expected one here or in common", need.key)
 			return
 		}
 	}
 	for _, set := range line.settings() {
 		if err := set.Validate(); err != nil {
-			v.fail("%v", err)
+			v.Fail("%v", err)
 			return
 		}
 	}
@@ -146,20 +148,20 @@ func (r *reader) wholeLine(v yamlValue, line CellLine) {
 
 // stepsOver reads the step counts that a line overrides: 0 leaves the
 // workload's own.
-func (r *reader) stepsOver(v yamlValue) Steps {
+func (r *reader) stepsOver(v strictyaml.Value) Steps {
 	full := Steps{Check: CheckSteps, WarmupMax: 1, Blocks: 1, PerBlock: 1}
 	read := r.steps(v, full)
-	m := v.mapping(nil)
+	m := v.Mapping(nil)
 	has := func(keys ...string) bool {
-		return slices.ContainsFunc(keys, func(k string) bool { return !m.get(k).missing() })
+		return slices.ContainsFunc(keys, func(k string) bool { return !m.Get(k).Missing() })
 	}
 	if !has("check") {
 		read.Check = 0
 	}
 	if !has("warmup", "warmup-max") {
 		read.WarmupMax = 0
-	} else if r.err == nil && read.WarmupMax == 0 {
-		v.fail("warmup 0: expected at least 1")
+	} else if r.Err == nil && read.WarmupMax == 0 {
+		v.Fail("warmup 0: expected at least 1")
 	}
 	if !has("blocks") {
 		read.Blocks = 0
@@ -171,13 +173,13 @@ func (r *reader) stepsOver(v yamlValue) Steps {
 }
 
 // texts replaces *to by the value's words, if it is there.
-func texts[T ~string](v yamlValue, to *[]T) {
-	if v.missing() {
+func texts[T ~string](v strictyaml.Value, to *[]T) {
+	if v.Missing() {
 		return
 	}
 	*to = nil
-	for _, x := range v.listOrOne() {
-		appendNew(x, to, T(x.text()))
+	for _, x := range v.ListOrOne() {
+		appendNew(x, to, T(x.Text()))
 	}
 	nonEmpty(v, len(*to))
 }
@@ -186,14 +188,14 @@ func texts[T ~string](v yamlValue, to *[]T) {
 const allocatorDefault = "default"
 
 // allocators reads names of allocators.
-func allocators(v yamlValue, to *[]string) {
-	if v.missing() {
+func allocators(v strictyaml.Value, to *[]string) {
+	if v.Missing() {
 		return
 	}
 	texts(v, to)
 	for i, name := range *to {
-		if v.r.err == nil && name == "" {
-			v.fail(`allocator "" is unknown: expected default or tuned`)
+		if v.Err() == nil && name == "" {
+			v.Fail(`allocator "" is unknown: expected default or tuned`)
 		}
 		if name == allocatorDefault {
 			(*to)[i] = ""
@@ -201,51 +203,51 @@ func allocators(v yamlValue, to *[]string) {
 	}
 }
 
-func integers(v yamlValue, to *[]int) {
-	if v.missing() {
+func integers(v strictyaml.Value, to *[]int) {
+	if v.Missing() {
 		return
 	}
 	*to = nil
-	for _, x := range v.listOrOne() {
-		appendNew(x, to, x.integer())
+	for _, x := range v.ListOrOne() {
+		appendNew(x, to, x.Integer())
 	}
 	nonEmpty(v, len(*to))
 }
 
-func appendNew[T comparable](v yamlValue, to *[]T, x T) {
-	if v.r.err == nil && slices.Contains(*to, x) {
-		v.fail("%v appears twice in the list", x)
+func appendNew[T comparable](v strictyaml.Value, to *[]T, x T) {
+	if v.Err() == nil && slices.Contains(*to, x) {
+		v.Fail("%v appears twice in the list", x)
 	}
 	*to = append(*to, x)
 }
 
-func nonEmpty(v yamlValue, n int) {
-	if v.r.err == nil && n == 0 {
-		v.fail("an empty list: expected at least one value")
+func nonEmpty(v strictyaml.Value, n int) {
+	if v.Err() == nil && n == 0 {
+		v.Fail("an empty list: expected at least one value")
 	}
 }
 
-func (r *reader) rounds(v yamlValue) Rounds {
-	m := v.mapping([]string{"min", "max", "until"})
-	out := Rounds{Min: m.need("min").integer(), Max: m.need("max").integer(), Until: m.need("until").text()}
+func (r *reader) rounds(v strictyaml.Value) Rounds {
+	m := v.Mapping([]string{"min", "max", "until"})
+	out := Rounds{Min: m.Need("min").Integer(), Max: m.Need("max").Integer(), Until: m.Need("until").Text()}
 	switch {
-	case r.err != nil:
+	case r.Err != nil:
 	case out.Min < 1 || out.Min > 1000:
-		m.get("min").fail("%d: expected 1 to 1000", out.Min)
+		m.Get("min").Fail("%d: expected 1 to 1000", out.Min)
 	case out.Max < out.Min || out.Max > 1000:
-		m.get("max").fail("%d: expected %d (min) to 1000", out.Max, out.Min)
+		m.Get("max").Fail("%d: expected %d (min) to 1000", out.Max, out.Min)
 	case out.Until != UntilDecided && out.Until != UntilMax:
-		m.get("until").fail("%s: expected decided or max", quote(out.Until))
+		m.Get("until").Fail("%s: expected decided or max", strictyaml.Quote(out.Until))
 	}
 	return out
 }
 
-func (r *reader) limits(v yamlValue) Limits {
-	m := v.mapping([]string{"trial", "suite", "memory"})
-	out := Limits{Trial: r.duration(m.need("trial")), Suite: r.duration(m.get("suite"))}
-	if mem := m.need("memory"); r.err == nil {
-		n, err := ParseBytes(mem.text())
-		if r.err == nil {
+func (r *reader) limits(v strictyaml.Value) Limits {
+	m := v.Mapping([]string{"trial", "suite", "memory"})
+	out := Limits{Trial: r.duration(m.Need("trial")), Suite: r.duration(m.Get("suite"))}
+	if mem := m.Need("memory"); r.Err == nil {
+		n, err := ParseBytes(mem.Text())
+		if r.Err == nil {
 			r.wrap(mem, err)
 		}
 		out.Memory = n
@@ -253,52 +255,52 @@ func (r *reader) limits(v yamlValue) Limits {
 	return out
 }
 
-func (r *reader) duration(v yamlValue) time.Duration {
-	if r.err != nil || v.missing() {
+func (r *reader) duration(v strictyaml.Value) time.Duration {
+	if r.Err != nil || v.Missing() {
 		return 0
 	}
-	s, ok := v.plain()
+	s, ok := v.Plain()
 	if !ok {
-		s = v.text()
+		s = v.Text()
 	}
 	d, err := time.ParseDuration(s)
-	if r.err == nil && (err != nil || d < time.Millisecond || d > 30*24*time.Hour) {
-		v.fail("%s: expected a duration such as 30s or 15m", quote(s))
+	if r.Err == nil && (err != nil || d < time.Millisecond || d > 30*24*time.Hour) {
+		v.Fail("%s: expected a duration such as 30s or 15m", strictyaml.Quote(s))
 	}
 	return d
 }
 
-func (r *reader) compare(v yamlValue, s Suite) Compare {
-	m := v.mapping([]string{"baseline", "metric", "min-effect", "alpha"})
+func (r *reader) compare(v strictyaml.Value, s Suite) Compare {
+	m := v.Mapping([]string{"baseline", "metric", "min-effect", "alpha"})
 	out := Compare{
-		Baseline: m.need("baseline").text(), Metric: map[Mode]string{},
-		MinEffect: m.need("min-effect").number(), Alpha: m.need("alpha").number(),
+		Baseline: m.Need("baseline").Text(), Metric: map[Mode]string{},
+		MinEffect: m.Need("min-effect").Number(), Alpha: m.Need("alpha").Number(),
 	}
-	metrics := m.need("metric").mapping([]string{string(Train), string(Infer)})
-	for _, k := range metrics.keys {
-		name := metrics.get(k).text()
-		if r.err == nil && !metricName.MatchString(name) {
-			metrics.get(k).fail("%s: expected the name of a metric, such as step-time", quote(name))
+	metrics := m.Need("metric").Mapping([]string{string(Train), string(Infer)})
+	for _, k := range metrics.Keys {
+		name := metrics.Get(k).Text()
+		if r.Err == nil && !metricName.MatchString(name) {
+			metrics.Get(k).Fail("%s: expected the name of a metric, such as step-time", strictyaml.Quote(name))
 		}
 		out.Metric[Mode(k)] = name
 	}
-	if r.err != nil {
+	if r.Err != nil {
 		return out
 	}
 	for _, line := range s.Cells {
 		for _, mode := range line.Modes {
 			if out.Metric[mode] == "" {
-				metrics.fail("no metric for mode %s, which cells have", mode)
+				metrics.Fail("no metric for mode %s, which cells have", mode)
 			}
 		}
 	}
 	switch {
 	case !slices.Contains(s.Backends, out.Baseline):
-		m.get("baseline").fail("%s is not among the backends%s", quote(out.Baseline), didYouMean(out.Baseline, s.Backends))
+		m.Get("baseline").Fail("%s is not among the backends%s", strictyaml.Quote(out.Baseline), strictyaml.DidYouMean(out.Baseline, s.Backends))
 	case !(out.MinEffect > 0 && out.MinEffect < 1):
-		m.get("min-effect").fail("%v: expected more than 0 and less than 1", out.MinEffect)
+		m.Get("min-effect").Fail("%v: expected more than 0 and less than 1", out.MinEffect)
 	case !(out.Alpha > 0 && out.Alpha < 0.5):
-		m.get("alpha").fail("%v: expected more than 0 and less than 0.5", out.Alpha)
+		m.Get("alpha").Fail("%v: expected more than 0 and less than 0.5", out.Alpha)
 	}
 	return out
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dlbench/dlbench/harness/child"
-	"github.com/dlbench/dlbench/workloads"
+	"github.com/dlbench/dlbench/strictyaml"
 )
 
 // Exit codes.
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exit.code
 	}
 	fmt.Fprintln(stderr, "error:", err)
-	var file *workloads.FileError
+	var file *strictyaml.FileError
 	if errors.As(err, &file) && isTerminal(stderr) {
 		fmt.Fprintln(stderr, file.Excerpt())
 	}

@@ -1,13 +1,13 @@
-package workloads
+package strictyaml
 
 import (
 	"fmt"
 	"strings"
 )
 
-// didYouMean is a hint to append to a message about an unknown word: the
+// DidYouMean is a hint to append to a message about an unknown word: the
 // nearest of known if it is near, else the whole list.
-func didYouMean(got string, known []string) string {
+func DidYouMean(got string, known []string) string {
 	best, bestDist := "", len(got)/2+2
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(got), strings.ToLower(k)); d < bestDist {

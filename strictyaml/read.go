@@ -1,4 +1,8 @@
-package workloads
+// Package strictyaml reads files that people write in YAML: workloads, suites,
+// policies. What it does not expect is an error of one line, file:line:col: what:
+// expected; hint. Anchors, aliases, tags, duplicate and unknown keys are refused,
+// and the size and depth of a file are bounded before a parser sees it.
+package strictyaml
 
 import (
 	"errors"
@@ -17,11 +21,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxYAML bounds an authored file before a parser sees it: the parser takes
+// MaxBytes bounds an authored file before a parser sees it: the parser takes
 // quadratic time on some texts, 20 s for 1 MiB of them. maxNesting does the
 // same for depth: a parser that recurses cannot recover from a full stack.
 const (
-	maxYAML    = 64 << 10
+	MaxBytes   = 64 << 10
 	maxNesting = 64
 )
 
@@ -31,7 +35,7 @@ type FileError struct {
 	Line, Col int    // from 1; 0 where the whole file is meant
 	Message   string // one line: what: expected; hint
 
-	source []byte
+	Source []byte // of the whole file
 }
 
 // Error is one line, file:line:col: message.
@@ -44,7 +48,7 @@ func (e *FileError) Error() string {
 
 // Excerpt is the line at fault with a mark under its column, or "".
 func (e *FileError) Excerpt() string {
-	lines := strings.Split(string(e.source), "\n")
+	lines := strings.Split(string(e.Source), "\n")
 	if e.Line < 1 || e.Line > len(lines) {
 		return ""
 	}
@@ -63,19 +67,20 @@ func printable(r rune) rune {
 	return r
 }
 
-// readCapped reads a whole authored file, and no more than maxYAML of it.
+// readCapped reads a whole authored file, and no more than MaxBytes of it.
 func readCapped(f fs.File, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(f, maxYAML+1))
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
 		return nil, &FileError{File: name, Message: "cannot be read: " + err.Error()}
 	}
-	if len(data) > maxYAML {
-		return nil, &FileError{File: name, Message: "larger than 64 KiB: expected a workload or suite of a few kilobytes"}
+	if len(data) > MaxBytes {
+		return nil, &FileError{File: name, Message: "larger than 64 KiB: expected a file of a few kilobytes"}
 	}
 	return data, nil
 }
 
-func readFS(fsys fs.FS, name string) ([]byte, error) {
+// ReadFS reads an authored file, of 64 KiB at most.
+func ReadFS(fsys fs.FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -84,7 +89,8 @@ func readFS(fsys fs.FS, name string) ([]byte, error) {
 	return readCapped(f, name)
 }
 
-func readOS(name string) ([]byte, error) {
+// ReadOS is ReadFS for a path of the operating system.
+func ReadOS(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -93,56 +99,59 @@ func readOS(name string) ([]byte, error) {
 	return readCapped(f, name)
 }
 
-// reader turns a YAML tree into values, strictly. It keeps the first error and
+// Reader turns a YAML tree into values, strictly. It keeps the first error and
 // returns zero values after it, so that callers check once.
-type reader struct {
-	file   string
-	source []byte
-	err    error
+type Reader struct {
+	File   string
+	Source []byte
+	Err    error
 }
 
-// place is where a value stands in an authored file.
-type place struct {
-	file      string
-	line, col int
+// NewReader reads the text of a file; the name is for messages.
+func NewReader(file string, text []byte) *Reader { return &Reader{File: file, Source: text} }
+
+// Place is where a value stands in an authored file.
+type Place struct {
+	File      string
+	Line, Col int // from 1; 0: not known
 }
 
-func (p place) String() string {
-	if p.line == 0 {
-		return p.file
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.File
 	}
-	return fmt.Sprintf("%s:%d:%d", p.file, p.line, p.col)
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
 }
 
-func (r *reader) failAt(at place, format string, args ...any) {
-	if r.err == nil {
-		r.err = &FileError{File: r.file, Line: at.line, Col: at.col, Message: fmt.Sprintf(format, args...), source: r.source}
+func (r *Reader) failAt(at Place, format string, args ...any) {
+	if r.Err == nil {
+		r.Err = &FileError{File: r.File, Line: at.Line, Col: at.Col, Message: fmt.Sprintf(format, args...), Source: r.Source}
 	}
 }
 
-// parse returns the root mapping's node.
-func (r *reader) parse() yamlValue {
-	root := yamlValue{r: r}
-	if !utf8.Valid(r.source) {
-		r.err = &FileError{File: r.file, Message: "not UTF-8 text: expected YAML"}
+// Parse returns the root mapping's node.
+func (r *Reader) Parse() Value {
+	root := Value{r: r}
+	if !utf8.Valid(r.Source) {
+		r.Err = &FileError{File: r.File, Message: "not UTF-8 text: expected YAML"}
 		return root
 	}
-	if at, bad := tooDeep(r.source); bad {
-		r.failAt(place{r.file, at, 1}, "nested deeper than %d levels", maxNesting)
+	if at, bad := tooDeep(r.Source); bad {
+		r.failAt(Place{r.File, at, 1}, "nested deeper than %d levels", maxNesting)
 		return root
 	}
-	file, err := parseYAML(r.source)
+	file, err := parseYAML(r.Source)
 	if err != nil {
 		line, col, msg := syntaxError(err)
-		r.failAt(place{r.file, line, col}, "not valid YAML: %s", msg)
+		r.failAt(Place{r.File, line, col}, "not valid YAML: %s", msg)
 		return root
 	}
 	docs := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	switch {
 	case len(docs) == 0:
-		r.err = &FileError{File: r.file, Message: "empty: expected a YAML mapping"}
+		r.Err = &FileError{File: r.File, Message: "empty: expected a YAML mapping"}
 	case len(docs) > 1:
-		r.failAt(placeOf(r.file, docs[1].Body), "a second document: expected one per file")
+		r.failAt(placeOf(r.File, docs[1].Body), "a second document: expected one per file")
 	default:
 		root.node = docs[0].Body
 	}
@@ -167,7 +176,7 @@ func syntaxError(err error) (line, col int, msg string) {
 		GetMessage() string
 	}
 	if !errors.As(err, &at) {
-		return 0, 0, quote(err.Error())
+		return 0, 0, Quote(err.Error())
 	}
 	if tk := at.GetToken(); tk != nil && tk.Position != nil {
 		line, col = tk.Position.Line, tk.Position.Column
