@@ -25,6 +25,11 @@ type Meta struct {
 	// Notes is what a reader must know, by language ("en", "zh"): for example that
 	// batches are small to fit the time.
 	Notes map[string]string `json:"notes,omitempty"`
+	// Label is the user's own name for what was measured, such as a commit.
+	Label string `json:"label,omitempty"`
+	// Calibration is what A/A runs had shown of the noise of this machine when the
+	// run began; nil: nothing.
+	Calibration *Calibration `json:"calibration,omitempty"`
 	// Resumes are the later invocations that went on with the run, in order.
 	Resumes []Resumption `json:"resumes,omitempty"`
 }

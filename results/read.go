@@ -76,10 +76,7 @@ func parseMeta(data []byte, path string) (Meta, error) {
 	}
 	var m Meta
 	if at, err := strict(data, &m, &m.Schema); err != nil {
-		before := data[:min(at, len(data))]
-		line := 1 + bytes.Count(before, []byte("\n"))
-		col := at - (bytes.LastIndexByte(before, '\n') + 1) + 1
-		return Meta{}, fmt.Errorf("%s:%d:%d: %w", path, line, col, err)
+		return Meta{}, fmt.Errorf("%s:%s: %w", path, position(data, at), err)
 	}
 	seen := map[Cell]bool{}
 	for _, c := range m.Cells {

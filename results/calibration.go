@@ -1,0 +1,225 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Calibration is what A/A runs showed of the noise of one machine: what differs
+// between trials of which nothing differs.
+type Calibration struct {
+	Schema int              `json:"schema"`
+	Host   Host             `json:"host"` // Host.Machine
+	Runs   []CalibrationRun `json:"runs"` // newest first; a cell is in the newest run that measured it
+}
+
+// CalibrationRun is one A/A run and what it showed. Effects and standard
+// deviations are relative: of the natural logarithm of the step time.
+type CalibrationRun struct {
+	Started   string      `json:"started"` // RFC 3339, UTC
+	Command   []string    `json:"command"`
+	Version   string      `json:"version"` // of dlbench
+	Suite     string      `json:"suite"`
+	Mask      []int       `json:"mask"` // CPUs granted
+	MinEffect float64     `json:"min_effect"`
+	Alpha     float64     `json:"alpha"`
+	Family    int         `json:"family"` // comparisons that share alpha in each of the gates
+	Gates     Gates       `json:"gates"`  // a gate raises a false alarm where any of its cells does
+	Cells     []CellNoise `json:"cells"`
+}
+
+// Gates counts A/A gates: each is a drawn stretch of rounds in which the two
+// labels of each round are exchanged or not by the toss of a coin.
+type Gates struct {
+	Count        int `json:"count"`
+	Rounds       int `json:"rounds"`       // of each at most
+	FalseAlarms  int `json:"false_alarms"` // improved or regressed
+	Equivalent   int `json:"equivalent"`
+	Inconclusive int `json:"inconclusive"`
+}
+
+// CellNoise is the noise of one cell.
+type CellNoise struct {
+	Cell   Cell `json:"cell"` // of the backend without its label
+	Trials int  `json:"trials"`
+	Rounds int  `json:"rounds"`
+	Blocks int  `json:"blocks"`          // per trial
+	Steps  int  `json:"steps_per_block"` // per block
+
+	StepTime float64 `json:"step_time"` // median of trials, seconds per step
+	TrialSD  float64 `json:"trial_sd"`  // of a trial
+	TrialMAD float64 `json:"trial_mad"` // the same from the median absolute deviation, which wild trials do not move
+	// Between is the part of TrialSD that longer trials do not lessen: the noise
+	// floor. Low and High are the ends of its interval at 95 %.
+	Between     float64 `json:"between_sd"`
+	BetweenLow  float64 `json:"between_sd_low"`
+	BetweenHigh float64 `json:"between_sd_high"`
+	Share       float64 `json:"between_share"` // of the variance of a trial's mean
+	// Within is the standard deviation of blocks about their trial's mean,
+	// relative to it; Autocorrelation is that of a block with the next one.
+	Within          float64 `json:"within_sd"`
+	Autocorrelation float64 `json:"autocorrelation"`
+	PairSD          float64 `json:"pair_sd"` // of the ratio of the two trials of a round
+
+	Faults     *FaultNoise  `json:"faults,omitempty"` // nil: page faults are not known, or never differ
+	Gates      Gates        `json:"gates"`
+	Detectable []Detectable `json:"detectable"`
+}
+
+// FaultNoise relates the step time of trials to their minor page faults.
+type FaultNoise struct {
+	Trials      int     `json:"trials"`
+	Correlation float64 `json:"rank_correlation"` // Spearman's
+	P           float64 `json:"p"`                // of no relation, by permutation
+	Explained   float64 `json:"explained"`        // share of the variance of a trial that a straight line takes away
+}
+
+// Detectable is the smallest relative effect that a budget of rounds sees with
+// 80 % probability; 0: none.
+type Detectable struct {
+	Rounds int     `json:"rounds"`
+	Effect float64 `json:"effect"`
+}
+
+// Of finds the noise of a cell that is measured on the CPUs of the mask.
+func (c *Calibration) Of(cell Cell, mask []int) (CellNoise, CalibrationRun, bool) {
+	if c == nil {
+		return CellNoise{}, CalibrationRun{}, false
+	}
+	for _, r := range c.Runs {
+		if !slices.Equal(r.Mask, mask) {
+			continue
+		}
+		for _, n := range r.Cells {
+			if n.Cell == cell {
+				return n, r, true
+			}
+		}
+	}
+	return CellNoise{}, CalibrationRun{}, false
+}
+
+// With returns the calibration with a newer run, which replaces what earlier
+// ones say of its cells.
+func (c Calibration) With(newer CalibrationRun) Calibration {
+	runs := []CalibrationRun{newer}
+	for _, r := range c.Runs {
+		if slices.Equal(r.Mask, newer.Mask) {
+			r.Cells = slices.DeleteFunc(slices.Clone(r.Cells), func(n CellNoise) bool {
+				return slices.ContainsFunc(newer.Cells, func(o CellNoise) bool { return o.Cell == n.Cell })
+			})
+		}
+		if len(r.Cells) > 0 {
+			runs = append(runs, r)
+		}
+	}
+	c.Runs = runs
+	return c
+}
+
+// ParseCalibration reads a calibration as Encode writes it. The error names
+// what is wrong and where.
+func ParseCalibration(data []byte) (Calibration, error) {
+	if len(data) > maxMeta {
+		return Calibration{}, fmt.Errorf("larger than %d bytes", maxMeta)
+	}
+	var c Calibration
+	if at, err := strict(data, &c, &c.Schema); err != nil {
+		return Calibration{}, fmt.Errorf("%s: %w", position(data, at), err)
+	}
+	return c, c.valid()
+}
+
+func (c Calibration) valid() error {
+	if len(c.Runs) == 0 {
+		return errors.New("runs: none")
+	}
+	for i, r := range c.Runs {
+		if err := r.valid(); err != nil {
+			return fmt.Errorf("runs[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (r CalibrationRun) valid() error {
+	if _, err := time.Parse(time.RFC3339, r.Started); err != nil {
+		return fmt.Errorf("started %q: expected a moment such as 2026-11-21T09:00:00Z", r.Started)
+	}
+	if len(r.Cells) == 0 {
+		return errors.New("cells: none")
+	}
+	if err := within("min_effect", r.MinEffect, 0, math.MaxFloat64); err != nil {
+		return err
+	}
+	if err := within("alpha", r.Alpha, 0, 1); err != nil {
+		return err
+	}
+	if err := r.Gates.valid(); err != nil {
+		return err
+	}
+	seen := map[Cell]bool{}
+	for _, n := range r.Cells {
+		if err := n.valid(); err != nil {
+			return err
+		}
+		if seen[n.Cell] {
+			return fmt.Errorf("cell %s is listed twice", n.Cell.Name())
+		}
+		seen[n.Cell] = true
+	}
+	return nil
+}
+
+func (g Gates) valid() error {
+	if g.Count < 0 || g.FalseAlarms < 0 || g.FalseAlarms > g.Count {
+		return fmt.Errorf("gates: %d false alarms of %d", g.FalseAlarms, g.Count)
+	}
+	return nil
+}
+
+func (n CellNoise) valid() error {
+	if err := n.Cell.Validate(); err != nil {
+		return err
+	}
+	if n.Trials < 1 {
+		return fmt.Errorf("cell %s: trials %d: expected at least 1", n.Cell.Name(), n.Trials)
+	}
+	f := FaultNoise{}
+	if n.Faults != nil {
+		f = *n.Faults
+	}
+	for _, f := range []struct {
+		name               string
+		value, least, most float64
+	}{
+		{"step_time", n.StepTime, 0, math.MaxFloat64}, {"trial_sd", n.TrialSD, 0, math.MaxFloat64}, {"trial_mad", n.TrialMAD, 0, math.MaxFloat64},
+		{"between_sd_low", n.BetweenLow, 0, n.BetweenHigh}, {"between_sd", n.Between, 0, math.MaxFloat64}, {"between_sd_high", n.BetweenHigh, 0, math.MaxFloat64},
+		{"between_share", n.Share, 0, 1}, {"within_sd", n.Within, 0, math.MaxFloat64}, {"autocorrelation", n.Autocorrelation, -1, 1},
+		{"pair_sd", n.PairSD, 0, math.MaxFloat64},
+		{"faults.rank_correlation", f.Correlation, -1, 1}, {"faults.p", f.P, 0, 1}, {"faults.explained", f.Explained, 0, 1},
+	} {
+		if err := within(f.name, f.value, f.least, f.most); err != nil {
+			return fmt.Errorf("cell %s: %w", n.Cell.Name(), err)
+		}
+	}
+	if err := n.Gates.valid(); err != nil {
+		return fmt.Errorf("cell %s: %w", n.Cell.Name(), err)
+	}
+	for _, d := range n.Detectable {
+		if d.Rounds < 1 || !(d.Effect >= 0) {
+			return fmt.Errorf("cell %s: detectable: effect %g after %d rounds", n.Cell.Name(), d.Effect, d.Rounds)
+		}
+	}
+	return nil
+}
+
+func within(name string, v, least, most float64) error {
+	if !(v >= least && v <= most) {
+		return fmt.Errorf("%s %g: expected %g to %g", name, v, least, most)
+	}
+	return nil
+}
