@@ -101,7 +101,7 @@ func FuzzReadTrials(f *testing.F) {
 	f.Add([]byte("\n\x00"))
 	f.Add([]byte(strings.Replace(line, `"wall_ns":0`, `"block_ns":[-1,0,9223372036854775807],"steps_per_block":-3,"wall_ns":-1,"usage":{"wall_ns":0}`, 1)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records, whole, torn, err := readTrials(bytes.NewReader(data), "trials.jsonl", planned)
+		records, whole, torn, err := readTrials(bytes.NewReader(data), "trials.jsonl", planned, (*Record).ownBlocks)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "trials.jsonl:") {
 				t.Errorf("%v names no line", err)
@@ -111,7 +111,7 @@ func FuzzReadTrials(f *testing.F) {
 		if whole+torn != int64(len(data)) || whole > 0 && data[whole-1] != '\n' || bytes.Count(data, []byte("\n")) != len(records) {
 			t.Errorf("%d whole and %d torn of %d bytes, %d records", whole, torn, len(data), len(records))
 		}
-		again, _, torn, err := readTrials(bytes.NewReader(data[:whole]), "trials.jsonl", planned)
+		again, _, torn, err := readTrials(bytes.NewReader(data[:whole]), "trials.jsonl", planned, (*Record).ownBlocks)
 		if err != nil || torn != 0 || len(again) != len(records) {
 			t.Errorf("cut to the whole lines: %d records, %d torn, %v", len(again), torn, err)
 		}
@@ -152,7 +152,7 @@ func FuzzParseMeta(f *testing.F) {
 }
 
 func TestLongLine(t *testing.T) {
-	if _, _, _, err := readTrials(strings.NewReader(strings.Repeat(" ", maxLine+1)), "t", nil); err == nil || !strings.Contains(err.Error(), "t:1: longer than") {
+	if _, _, _, err := readTrials(strings.NewReader(strings.Repeat(" ", maxLine+1)), "t", nil, (*Record).ownBlocks); err == nil || !strings.Contains(err.Error(), "t:1: longer than") {
 		t.Errorf("got %v", err)
 	}
 }

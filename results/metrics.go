@@ -125,19 +125,10 @@ func guard(v float64, ok bool) (float64, bool) {
 	return v, true
 }
 
-// Steps is the number of steps of the measured segment.
-func (r Record) Steps() int { return len(r.BlockNS) * r.StepsPerBlock }
-
 // stepTime is the mean seconds per step of the measured segment.
 func stepTime(r Record) (float64, bool) {
-	var total float64
-	for _, ns := range r.BlockNS {
-		if ns < 0 {
-			return 0, false
-		}
-		total += float64(ns)
-	}
-	return total * 1e-9 / float64(r.Steps()), r.Steps() > 0 && total > 0
+	ns, ok := r.SegmentNS()
+	return ns * 1e-9 / float64(r.Steps()), ok && r.Steps() > 0
 }
 
 func perStep(of func(Usage) *int64, scale float64) func(Record) (float64, bool) {

@@ -1,22 +1,16 @@
 package results
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // latency is a percentile of the blocks of a trial, which must be single steps
 // and at least PercentileSamples(q) of them.
 func latency(q float64) func(Record) (float64, bool) {
 	return func(r Record) (float64, bool) {
-		n := len(r.BlockNS)
-		if r.StepsPerBlock != 1 || n < PercentileSamples(q) {
+		if r.StepsPerBlock != 1 || r.Steps() < PercentileSamples(q) {
 			return 0, false
 		}
-		ns := slices.Sorted(slices.Values(r.BlockNS))
-		rank := max(1, int(math.Ceil(q*float64(n)))) // nearest rank
-		v := float64(ns[rank-1]) * 1e-9
-		return v, v > 0
+		ns, ok := r.percentile(q)
+		return float64(ns) * 1e-9, ok && ns > 0
 	}
 }
 

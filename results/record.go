@@ -72,7 +72,8 @@ type Record struct {
 
 	Worker Worker  `json:"worker"`
 	Phases []Phase `json:"phases"`
-	// The measured segment.
+	// The measured segment. BlockNS is nil where ReadFor summed the blocks up: what
+	// may be given such a record asks Steps, SegmentNS and the metrics.
 	BlockNS       []int64  `json:"block_ns,omitempty"`
 	StepsPerBlock int      `json:"steps_per_block,omitempty"`
 	Usage         *Usage   `json:"usage,omitempty"`
@@ -83,6 +84,8 @@ type Record struct {
 	FinalCheck *Check       `json:"final_check,omitempty"` // of the last measured step's loss
 	Memory     *Memory      `json:"memory,omitempty"`
 	Disturb    *Disturbance `json:"disturbance,omitempty"`
+
+	summed *blocks // in place of BlockNS
 }
 
 // Work counts one step analytically; copied in so that a reader needs no spec.

@@ -1,0 +1,52 @@
+package results
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// strict decodes one JSON value that must fill data, without unknown keys and
+// of our schema, which is v's field. It returns the offset of an error.
+func strict(data []byte, v any, schema *int) (int, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		rest := bytes.TrimLeft(data[d.InputOffset():], " \t\r\n")
+		if len(rest) > 0 {
+			return len(data) - len(rest), errors.New("something follows the JSON value")
+		}
+		if *schema == Schema {
+			return 0, nil
+		}
+	}
+	// Another schema may have other keys: say that, rather than the key.
+	var other struct {
+		Schema *int `json:"schema"`
+	}
+	if json.Unmarshal(data, &other) == nil {
+		if other.Schema == nil {
+			return 0, fmt.Errorf("no schema version; expected \"schema\": %d", Schema)
+		}
+		if *other.Schema != Schema {
+			return 0, fmt.Errorf("schema version %d; this dlbench reads version %d", *other.Schema, Schema)
+		}
+	}
+	at := int(d.InputOffset())
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		at = max(0, int(syntax.Offset)-1)
+	case errors.As(err, &kind):
+		at = max(0, int(kind.Offset)-1)
+		return at, fmt.Errorf("%s: expected %s, got a JSON %s", kind.Field, kind.Type, kind.Value)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return len(data), errors.New("the JSON value ends too early")
+	}
+	return at, errors.New("not valid: " + strings.TrimPrefix(err.Error(), "json: "))
+}
