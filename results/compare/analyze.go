@@ -56,8 +56,8 @@ func newAnalyst(meta results.Meta, records []results.Record) *analyst {
 	p := &a.policy
 	*p = complete(*p)
 	a.plan(meta)
-	a.rule = rule{test: signs{floor: p.MinRounds}, need: needed(a.family, p.Alpha), maxRounds: p.MaxRounds}
-	if a.family > 0 && a.test.allowed(p.MaxRounds, a.need) < 0 {
+	a.rule = rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(a.family, p.Alpha)}
+	if a.family > 0 && a.evidence(0).fewest(a.need) == 0 {
 		a.warnings = append(a.warnings, fmt.Sprintf("no verdict is possible: %d comparisons share alpha %g, which takes more than %d rounds", a.family, p.Alpha, p.MaxRounds))
 	}
 	return a

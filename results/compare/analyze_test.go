@@ -186,7 +186,7 @@ func TestRatioThatMoves(t *testing.T) {
 	for rounds, want := range map[int]string{20: "the ratio moved during the run", 70: "no single ratio explains all rounds"} {
 		run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: rounds})
 		for _, r := range run.Records {
-			if r.Cell.Backend == "eager" && r.Round > 9 {
+			if r.Cell.Backend == "eager" && r.Round > 10 {
 				for i := range r.BlockNS {
 					r.BlockNS[i] += r.BlockNS[i] / 8 // 0.8 becomes 0.9
 				}

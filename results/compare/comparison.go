@@ -49,7 +49,7 @@ type Summary struct {
 
 // Comparison is head against base: one cell of a backend against the same
 // workload and settings of the baseline. Ratio is head / base of the metric,
-// the median over rounds; Lo and Hi are the range of ratios that the same
+// the Hodges-Lehmann median over rounds; Lo and Hi are the range of ratios that the same
 // evidence as the verdict's does not exclude (nil: unbounded on that side).
 type Comparison struct {
 	Base, Head results.Cell
@@ -65,8 +65,8 @@ type Comparison struct {
 	// RoundsNeeded is the smallest number of rounds after which the family's
 	// evidence can decide, if all of them agree; 0: nothing is compared.
 	RoundsNeeded int
-	Evidence     float64 // the largest e-value reached for the verdict; while undecided, for any verdict
-	Needed       float64 // the e-value that a verdict takes
+	Evidence     float64 // the largest reached for the verdict; while undecided, for any verdict
+	Needed       float64 // the evidence that a verdict takes
 	Detectable   float64 // smallest relative effect that the cap of rounds would have shown with 80 % probability, given the spread; 0: none
 	Verdict      Verdict
 	// Reason is why there is no verdict though the head's own trials are fine: the

@@ -27,7 +27,7 @@ type Contrast struct {
 // A cell that its run did not plan gives a comparison that is missing.
 func Judge(runs []results.Run, contrasts []Contrast, p results.Policy) []Comparison {
 	p = complete(p)
-	by := rule{test: signs{floor: p.MinRounds}, need: needed(len(contrasts), p.Alpha), maxRounds: p.MaxRounds}
+	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(len(contrasts), p.Alpha)}
 	sorted := make([]map[results.Cell]*cellTrials, len(runs))
 	for i, r := range runs {
 		sorted[i] = sortTrials(r.Meta.Cells, r.Records)

@@ -22,18 +22,19 @@ func TestDecide(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, "open"},
-		{"eight rounds", same(8, 0.2), "open"},
-		{"nine rounds", same(9, 0.2), "larger"},
-		{"nine rounds down", same(9, -0.2), "smaller"},
-		{"nine rounds between", same(9, 0.01), "equal"},
+		{"nine rounds", same(9, 0.2), "open"},
+		{"ten rounds", same(10, 0.2), "larger"},
+		{"ten rounds down", same(10, -0.2), "smaller"},
+		{"ten rounds between", same(10, 0.01), "equal"},
 		{"on the margin", same(20, delta), "open"},
 		{"on the other margin", same(20, -delta), "open"},
-		{"one against", append(same(1, -1), same(14, 0.2)...), "larger"},
-		{"moved", append(same(9, 0.2), same(60, -0.2)...), "broken"},
-		{"moved after the decision, too little to refute it", append(same(9, 0.2), same(3, -0.2)...), "larger"},
+		{"a small one against", append(same(1, delta-0.01), same(24, 0.2)...), "larger"},
+		{"a large one against", append(same(1, -1), same(10, 0.2)...), "open"},
+		{"moved", append(same(10, 0.2), same(30, -0.2)...), "broken"},
+		{"moved after the decision, too little to refute it", append(same(10, 0.2), same(3, -0.2)...), "larger"},
 		{"both sides", append(append(same(5, 0.2), same(5, -0.2)...), same(5, 0.2)...), "open"},
 	} {
-		d := decide(signs{floor: 7}, test.x, delta, need)
+		d := decide(plan(7, 40, need), test.x, delta, need)
 		got := map[decision]string{
 			{larger: true}: "larger", {smaller: true}: "smaller", {equal: true}: "equal", {broken: true}: "broken", {}: "open",
 		}[decision{larger: d.larger, smaller: d.smaller, equal: d.equal, broken: d.broken}]
@@ -55,7 +56,7 @@ func TestDecisionAgreesWithItsRange(t *testing.T) {
 		}
 		const delta = 0.05
 		need := needed(1+rng.IntN(20), 0.05)
-		d := decide(signs{floor: 7}, x, delta, need)
+		d := decide(plan(7, 30, need), x, delta, need)
 		if d.broken {
 			seen["broken"]++
 			continue
@@ -76,38 +77,30 @@ func TestDecisionAgreesWithItsRange(t *testing.T) {
 }
 
 // With the spread that Detectable is given, the effect that it names is found
-// in 80 % of runs.
+// in 80 % of runs; with the spread that a run shows, about so.
 func TestDetectable(t *testing.T) {
-	const rounds, spread, delta, runs = 20, 0.04, 0.05, 3000
-	s, need := signs{floor: 7}, needed(8, 0.05)
+	const rounds, deviation, delta, runs = 20, 0.04, 0.05, 3000
+	need := needed(8, 0.05)
+	e := plan(7, rounds, need)
+	effect := e.detectable(deviation, delta, need)
 	rng := rand.New(rand.NewPCG(5, 5))
-	var effect float64
+	found := 0
 	x := make([]float64, rounds)
 	for range runs {
 		for i := range x {
-			x[i] = spread * rng.NormFloat64()
+			x[i] = math.Log1p(effect) + deviation*rng.NormFloat64()
 		}
-		effect += s.detectable(x, rounds, delta, need) / runs
-	}
-	found := 0
-	for range runs {
-		for i := range x {
-			x[i] = math.Log1p(effect) + spread*rng.NormFloat64()
-		}
-		if decide(s, x, delta, need).larger {
+		if decide(e, x, delta, need).larger {
 			found++
 		}
 	}
-	if p := float64(found) / runs; p < 0.74 || p > 0.86 {
+	if p := float64(found) / runs; p < 0.76 || p > 0.84 {
 		t.Errorf("an effect of %.3f was found in %.0f %% of runs, want about 80 %%", effect, 100*p)
 	}
-	if got := s.detectable([]float64{0.1}, rounds, delta, need); got != 0 {
-		t.Errorf("one round: got %g", got)
-	}
-	if got := s.detectable(x, 8, delta, need); got != 0 {
+	if got := plan(7, 8, need).detectable(deviation, delta, need); got != 0 {
 		t.Errorf("a cap that no effect can pass: got %g", got)
 	}
-	if got := s.detectable(make([]float64, 20), rounds, delta, need); math.Abs(got-math.Expm1(delta)) > 1e-12 {
+	if got := e.detectable(0, delta, need); math.Abs(got-math.Expm1(delta)) > 1e-12 {
 		t.Errorf("no spread: got %g, want the margin %g", got, math.Expm1(delta))
 	}
 }

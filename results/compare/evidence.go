@@ -1,106 +1,125 @@
 package compare
 
 import (
+	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
-// evidence is a sequential test of all hypotheses "the median is at most m" at
-// once, on observations in the order in which they were made. It must be an
-// e-process for each m: its expectation under the hypothesis is at most 1 at
-// every stopping time, so by Ville's inequality it ever reaches c with
-// probability at most 1/c, however the time to stop was chosen.
+// evidence is a sequential test of all hypotheses "the center of the log ratios
+// is at most m" at once, on rounds in the order in which they were made.
 //
-// Both methods answer from the same numbers: for every m,
-// eValue(x, m) >= need exactly when m < lower(x, need). This is what makes
-// interval and verdict agree.
-type evidence interface {
-	// eValue is the largest value that the e-process against "the median is at
-	// most m" has reached.
-	eValue(x []float64, m float64) float64
-	// lower is the lower end of the range of medians that the evidence does not
-	// exclude: the supremum of the m with eValue(x, m) >= need; -Inf where
-	// there is none.
-	lower(x []float64, need float64) float64
+// After n rounds Wilcoxon's signed-rank test has an exact probability p_n
+// against m, and the round has a share w_n of the error that may be made; all
+// shares together are 1. The evidence is the largest w_n/p_n so far. Under the
+// hypothesis it ever reaches c with probability at most
+//
+//	sum over n of P(p_n <= w_n/c) <= sum over n of w_n/c = 1/c,
+//
+// however the time to stop was chosen: a Bonferroni bound over looks, the
+// simplest of group-sequential designs with a spending of alpha that is fixed in
+// advance (E. V. Slud and L. J. Wei, J. Am. Stat. Assoc. 77(380), 1982; K. K. G.
+// Lan and D. L. DeMets, Biometrika 70(3), 1983). What is assumed is that, given
+// the magnitudes of x - m, the signs are independent and fair: the log of the
+// ratio of two trials is symmetric about the log of the ratio of the cells
+// whenever the two cells' times have the same distribution up to a factor,
+// skewed, with two modes or with heavy tails alike. Spread may drift.
+//
+// The methodology page has the table of the tests that were tried: betting on
+// signs, betting on magnitudes, a mixture t-test, sequential ranks.
+type evidence struct {
+	share []float64 // by round, from 1: share[n-1]
 }
 
-// signs is the betting form of the sign test. Against "the median is at most
-// m" it bets in each round a share of its wealth, at even odds, that the
-// observation lies above m. Given the past, that has probability at most 1/2
-// under the hypothesis (an observation equal to m counts as below, so ties
-// lose the bet), and so
-//
-//	E[wealth after | past] = wealth (1 + share (2 P(x > m | past) - 1)) <= wealth.
-//
-// The wealth is a nonnegative supermartingale that starts at 1, and so is a
-// fixed mixture of such wealths. Nothing else is assumed: no distribution, no
-// independence, no equal spread, only that the median of each observation given
-// those before it is the one the hypothesis speaks of. Betting as a test:
-// G. Shafer, Testing by Betting, J. R. Stat. Soc. A 184(2), 2021; with the
-// range of hypotheses that are not rejected as a confidence sequence:
-// I. Waudby-Smith and A. Ramdas, Estimating means of bounded random variables
-// by betting, J. R. Stat. Soc. B 86(1), 2024, arXiv:2010.09686; mixtures:
-// H. Robbins, Ann. Math. Stat. 41(5), 1970.
-type signs struct {
-	floor int // rounds before which nothing is decided
-}
+// Shares of alpha. The first look is at the first round at which unanimous
+// signs need no more than firstShare; a plain difference is decided there. Most
+// of the rest waits for the last round, where a small one is seen best, and some
+// for the round in between; every other round has a little, so that a run that
+// ends early may still decide.
+const (
+	firstShare  = 1.0 / 3
+	lastShare   = 0.70 // of what the first look leaves
+	middleShare = 0.15
+)
 
-// bets are the shares of the mixture and the wealth that each starts with. The
-// full bet doubles with every agreeing sign and is ruined by the first other
-// one: with half of the wealth on it, unanimous rounds decide as soon as any
-// sign test could, give or take one round. The other half bets as is best when
-// one sign in ten disagrees. With a family of 8 and alpha 0.05 (need 320) this
-// decides after 9 unanimous rounds, 15 rounds with one disagreement, 19 with
-// two.
-var bets = []struct{ share, wealth float64 }{{1, 0.5}, {0.8, 0.5}}
-
-// wealth after n rounds of which k went against the bet. It falls with k.
-func (signs) wealth(n, k int) float64 {
-	var w float64
-	for _, b := range bets {
-		w += b.wealth * math.Pow(1+b.share, float64(n-k)) * math.Pow(1-b.share, float64(k))
+// plan shares the error among the rounds of a design that begins to decide at
+// floor rounds, ends after rounds, and decides at evidence need.
+func plan(floor, rounds int, need float64) evidence {
+	e := evidence{share: make([]float64, max(rounds, 0))}
+	least := func(n int) float64 { return need * math.Exp2(-float64(n)) } // that lets unanimous signs decide
+	first := max(1, floor)
+	for first < rounds && least(first) > firstShare {
+		first++
 	}
-	return min(w, math.MaxFloat64)
+	if first >= rounds {
+		if rounds >= max(1, floor) {
+			e.share[rounds-1] = 1
+		}
+		return e
+	}
+	e.share[first-1] = min(firstShare, max(least(first), firstShare/2))
+	rest := 1 - e.share[first-1]
+	e.share[rounds-1] = lastShare * rest
+	e.share[(first+rounds+1)/2-1] += middleShare * rest
+	for n := first + 1; n <= rounds; n++ {
+		e.share[n-1] += (1 - lastShare - middleShare) * rest / float64(rounds-first)
+	}
+	return e
 }
 
-func (s signs) eValue(x []float64, m float64) float64 {
-	best, against := 1.0, 0
-	for i, v := range x {
-		if v <= m {
-			against++
-		}
-		if n := i + 1; n >= s.floor {
-			best = max(best, s.wealth(n, against))
+// eValue is the largest value that the evidence against "the center is at most
+// m" has reached; 1 before any.
+func (e evidence) eValue(x []float64, m float64) float64 {
+	best := 1.0
+	e.look(x, func(n int, w *walsh) {
+		best = max(best, e.share[n-1]/signedRank(n)[w.above(m)])
+	})
+	return min(best, math.MaxFloat64)
+}
+
+// look visits the rounds after which something may be decided.
+func (e evidence) look(x []float64, at func(n int, w *walsh)) {
+	var w walsh
+	for i, v := range x[:min(len(x), len(e.share))] {
+		w.add(v)
+		if e.share[i] > 0 {
+			at(i+1, &w)
 		}
 	}
-	return best
 }
 
-// lower: after n rounds, m is excluded when at most k = allowed(n) of the
-// observations are <= m, which is when m is below the (k+1)th smallest.
-func (s signs) lower(x []float64, need float64) float64 {
+// lower is the lower end of the range of centers that the evidence does not
+// exclude: the supremum of the m with eValue(x, m) >= need; -Inf where there is
+// none.
+func (e evidence) lower(x []float64, need float64) float64 {
 	best := math.Inf(-1)
-	var ordered []float64
-	for i, v := range x {
-		at, _ := slices.BinarySearch(ordered, v)
-		ordered = slices.Insert(ordered, at, v)
-		if n := i + 1; n >= s.floor {
-			if k := s.allowed(n, need); k >= 0 {
-				best = max(best, ordered[k])
-			}
+	e.look(x, func(n int, w *walsh) {
+		if k, ok := e.rank(n, need); ok {
+			best = max(best, w.sorted[len(w.sorted)-max(k, 1)])
 		}
-	}
+	})
 	return best
 }
 
-// allowed is the largest number of signs that may go against the bet in n
-// rounds if the wealth is to reach need; -1 where even none is too many.
-func (s signs) allowed(n int, need float64) int {
-	k := -1
-	for k+1 < n && s.wealth(n, k+1) >= need {
-		k++
+// rank is the signed-rank statistic that decides after n rounds, if any can.
+func (e evidence) rank(n int, need float64) (int, bool) {
+	if w := e.share[n-1]; w > 0 {
+		return rankNeeded(n, w/need)
 	}
-	return k
+	return 0, false
+}
+
+// fewest is the smallest number of rounds that decide when all agree; 0 where
+// none does.
+func (e evidence) fewest(need float64) int {
+	for n := 1; n <= len(e.share); n++ {
+		if _, ok := e.rank(n, need); ok {
+			return n
+		}
+	}
+	return 0
 }
 
 // negated mirrors observations, so that the test of "at most" serves for "at
@@ -112,3 +131,51 @@ func negated(x []float64) []float64 {
 	}
 	return y
 }
+
+// power of a run that Detectable speaks of.
+const detectablePower = 0.8
+
+// detectable is the smallest relative effect that the design shows to exceed the
+// margin with 80 % probability, at that standard deviation of the log ratios. It
+// is 0 where no effect could be shown: too few rounds for the family.
+//
+// The lower end follows a shift of the observations, so an effect is shown when
+// it lies above the margin by more than -lower of the noise alone: the effect is
+// the 80 % quantile of that, over normal noise.
+func (e evidence) detectable(sd, delta, need float64) float64 {
+	if e.fewest(need) == 0 {
+		return 0
+	}
+	return math.Expm1(delta + sd*e.beyond(need))
+}
+
+// beyond is how many standard deviations above the margin an effect is shown
+// with 80 % probability.
+func (e evidence) beyond(need float64) float64 {
+	rounds := len(e.share)
+	key := design{rounds: rounds, fewest: e.fewest(need), need: need}
+	if v, ok := reaches.Load(key); ok {
+		return v.(float64)
+	}
+	const runs = 800 // the quantile's standard error is 2 % of it
+	rng := rand.New(rand.NewPCG(uint64(rounds), math.Float64bits(need)))
+	least := make([]float64, runs)
+	x := make([]float64, rounds)
+	for i := range least {
+		for j := range x {
+			x[j] = rng.NormFloat64()
+		}
+		least[i] = -e.lower(x, need)
+	}
+	slices.SortFunc(least, cmp.Compare[float64])
+	v := least[int(detectablePower*runs)]
+	reaches.Store(key, v)
+	return v
+}
+
+type design struct {
+	rounds, fewest int
+	need           float64
+}
+
+var reaches sync.Map // design -> float64

@@ -24,14 +24,17 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 
 // rule is how evidence becomes a verdict, the same for a family of comparisons.
 type rule struct {
-	test      signs
-	need      float64 // e-value of a decision
-	maxRounds int
+	floor, rounds int     // of the design: when it begins to decide, and ends
+	need          float64 // evidence of a decision
 }
+
+// evidence is the design for that many rounds that were made. A comparison that
+// has more than were planned was planned otherwise, and ends where it does.
+func (r rule) evidence(made int) evidence { return plan(r.floor, max(r.rounds, made), r.need) }
 
 // judge fills in a comparison from the trials of its sides.
 func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.Metric) {
-	c.RoundsNeeded = by.test.fewest(by.need)
+	c.RoundsNeeded = by.evidence(0).fewest(by.need)
 	for _, side := range []*cellTrials{base, head} {
 		for _, w := range side.warnings {
 			c.Warnings = append(c.Warnings, side.cell.Backend+": "+w)
@@ -56,19 +59,22 @@ func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.
 		return
 	}
 	delta := math.Log1p(c.MinEffect)
-	d := decide(by.test, x, delta, by.need)
-	c.Ratio = finitePtr(math.Exp(median(x)))
+	test, middle := by.evidence(len(x)), center(x)
+	d := decide(test, x, delta, by.need)
+	c.Ratio = finitePtr(math.Exp(middle))
 	c.Evidence = d.evidence
-	if v := by.test.detectable(x, max(len(x), by.maxRounds), delta, by.need); finitePtr(v) != nil {
-		c.Detectable = v
+	if len(x) > 1 {
+		if v := test.detectable(spread(x), delta, by.need); finitePtr(v) != nil {
+			c.Detectable = v
+		}
 	}
 	if !d.broken {
 		c.Lo, c.Hi = finitePtr(math.Exp(d.lo)), finitePtr(math.Exp(d.hi))
 		if math.IsInf(d.lo, -1) {
 			c.Lo = nil
 		}
-		if m := median(x); m < d.lo || m > d.hi {
-			c.Warnings = append(c.Warnings, "the ratio moved during the run: its median lies outside of the range that earlier rounds left open")
+		if middle < d.lo || middle > d.hi {
+			c.Warnings = append(c.Warnings, "the ratio moved during the run: it lies outside of the range that earlier rounds left open")
 		}
 	} else {
 		c.Warnings = append(c.Warnings, "no single ratio explains all rounds: it moved during the run")

@@ -80,9 +80,8 @@ func worlds() []world {
 // simulate plays one run: rounds until every comparison is decided or the cap
 // is reached, each stopping at its own data-dependent time. It reports whether
 // any verdict was false and whether any range missed the truth at any time.
-func simulate(rng *rand.Rand, w world, alpha float64) (falseVerdict, missed bool) {
+func simulate(rng *rand.Rand, w world, e evidence, need float64) (falseVerdict, missed bool) {
 	const floor, rounds = 7, 20
-	need := needed(simFamily, alpha)
 	xs := make([][]float64, simFamily)
 	stopped := make([]bool, simFamily)
 	x := make([]float64, simFamily)
@@ -96,7 +95,7 @@ func simulate(rng *rand.Rand, w world, alpha float64) (falseVerdict, missed bool
 			if round < floor {
 				continue
 			}
-			d := decide(signs{floor: floor}, xs[i], simDelta, need)
+			d := decide(e, xs[i], simDelta, need)
 			missed = missed || theta < d.lo || theta > d.hi
 			falseVerdict = falseVerdict || d.larger && theta <= simDelta || d.smaller && theta >= -simDelta || d.equal && math.Abs(theta) >= simDelta
 			stopped[i] = d.decided()
@@ -106,10 +105,10 @@ func simulate(rng *rand.Rand, w world, alpha float64) (falseVerdict, missed bool
 }
 
 // rates are the shares of runs with any false verdict and any missing range.
-func rates(w world, runs int, alpha float64) (wrong, missed float64) {
+func rates(w world, e evidence, runs int, need float64) (wrong, missed float64) {
 	rng := rand.New(rand.NewPCG(20261120, 9))
 	for range runs {
-		f, m := simulate(rng, w, alpha)
+		f, m := simulate(rng, w, e, need)
 		if f {
 			wrong += 1 / float64(runs)
 		}
@@ -131,8 +130,9 @@ var simLimit = simAlpha + 3*math.Sqrt(simAlpha*(1-simAlpha)/simRuns)
 // A run holds any false verdict, or any range that misses, with probability at
 // most alpha.
 func TestFamilywiseError(t *testing.T) {
+	need := needed(simFamily, simAlpha)
 	for _, w := range worlds() {
-		wrong, missed := rates(w, simRuns, simAlpha)
+		wrong, missed := rates(w, plan(7, 20, need), simRuns, need)
 		t.Logf("%-32s false verdict %.3f, range misses %.3f", w.name, wrong, missed)
 		if wrong > simLimit || missed > simLimit {
 			t.Errorf("%s: %.3f of runs hold a false verdict, %.3f a range that misses; at most %.3f is allowed", w.name, wrong, missed, simAlpha)
@@ -140,11 +140,21 @@ func TestFamilywiseError(t *testing.T) {
 	}
 }
 
-// The simulation can fail: it catches a rule that forgets the family.
+// The simulation can fail: it catches a rule that gives every round the whole
+// error, and one that forgets the family.
 func TestFamilywiseErrorCanFail(t *testing.T) {
-	w := worlds()[7]
-	if wrong, _ := rates(w, simRuns, simAlpha*simFamily); wrong <= simLimit {
-		t.Errorf("%s: without the family, %.3f of runs hold a false verdict, which would go unnoticed", w.name, wrong)
+	w := worlds()[2]
+	need := needed(simFamily, simAlpha)
+	greedy := evidence{share: make([]float64, 20)}
+	for i := 6; i < 20; i++ {
+		greedy.share[i] = 1
+	}
+	if _, missed := rates(w, greedy, simRuns, need); missed <= simLimit {
+		t.Errorf("%s: looking at will, %.3f of runs hold a range that misses, which would go unnoticed", w.name, missed)
+	}
+	need = needed(1, simAlpha)
+	if _, missed := rates(w, plan(7, 20, need), simRuns, need); missed <= simLimit {
+		t.Errorf("%s: without the family, %.3f of runs hold a range that misses, which would go unnoticed", w.name, missed)
 	}
 }
 
@@ -152,7 +162,8 @@ func TestFamilywiseErrorCanFail(t *testing.T) {
 func BenchmarkFamilywise(b *testing.B) {
 	for _, w := range worlds() {
 		b.Run(w.name, func(b *testing.B) {
-			wrong, missed := rates(w, b.N, 0.05)
+			need := needed(simFamily, 0.05)
+			wrong, missed := rates(w, plan(7, 20, need), b.N, need)
 			b.ReportMetric(wrong, "false/run")
 			b.ReportMetric(missed, "missed/run")
 		})
@@ -168,11 +179,11 @@ func TestDecisionTime(t *testing.T) {
 		share          float64 // of runs that must be decided within 20 rounds
 		mean           float64 // rounds, at most
 	}{
-		{math.Log(2), 0.12, 0.99, 9.1},
-		{math.Log(1.3), 0.05, 0.99, 9.2},
-		{0, 0.01, 0.99, 9.2}, // equivalent
-		{0, 0.025, 0.5, 16},
-		{math.Log(1.1), 0.03, 0.75, 15},
+		{math.Log(2), 0.12, 0.99, 10.1},
+		{math.Log(1.3), 0.05, 0.99, 10.1},
+		{0, 0.01, 0.99, 10.1}, // equivalent
+		{0, 0.025, 0.95, 13},
+		{math.Log(1.1), 0.03, 0.95, 14},
 	} {
 		const runs = 400
 		decided, rounds := 0, 0
@@ -180,7 +191,7 @@ func TestDecisionTime(t *testing.T) {
 			var x []float64
 			for len(x) < 20 {
 				x = append(x, test.effect+test.spread*rng.NormFloat64())
-				if decide(signs{floor: 7}, x, simDelta, need).decided() {
+				if decide(plan(7, 20, need), x, simDelta, need).decided() {
 					decided++
 					break
 				}

@@ -60,7 +60,7 @@ func TestUndecided(t *testing.T) {
 			if c.Verdict == Inconclusive && c.Rounds != 20 {
 				t.Errorf("%s: stopped after %d rounds without a verdict", c.Head.Name(), c.Rounds)
 			}
-			if c.Verdict == Improved && c.Rounds != 9 {
+			if c.Verdict == Improved && c.Rounds != 10 {
 				t.Errorf("%s: a plain effect took %d rounds", c.Head.Name(), c.Rounds)
 			}
 			most = max(most, c.Rounds)
