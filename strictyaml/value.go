@@ -275,3 +275,12 @@ func (v Value) Words(allowed []string) map[string]string {
 	}
 	return out
 }
+
+// IsMapping tells that a mapping stands there.
+func (v Value) IsMapping() bool {
+	switch v.node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
+}
