@@ -10,10 +10,11 @@ import (
 
 // cellTrials is what a run holds of one cell.
 type cellTrials struct {
-	cell   results.Cell
-	timed  []results.Record // valid, of complete rounds
-	memory []results.Record // valid
-	failed int              // timed and check trials that ended otherwise, of any attempt
+	cell    results.Cell
+	records []*results.Record // all
+	timed   []results.Record  // valid, of complete rounds
+	memory  []results.Record  // valid
+	failed  int               // timed and check trials that ended otherwise, of any attempt
 	// Of the valid timed trials: those disturbed, those of which nothing is known of
 	// the host, and those too short to be confirmed.
 	disturbed, unwatched, short int
@@ -25,25 +26,35 @@ type cellTrials struct {
 // sortTrials groups the records of a run by cell.
 func sortTrials(cells []results.Cell, records []results.Record) map[results.Cell]*cellTrials {
 	by := make(map[results.Cell]*cellTrials, len(cells))
-	all := map[results.Cell][]results.Record{}
 	for _, c := range cells {
 		by[c] = &cellTrials{cell: c}
 	}
-	for _, r := range records {
-		all[r.Cell] = append(all[r.Cell], r)
-		if c := by[r.Cell]; c != nil && r.Kind == results.KindMemory && r.End == results.EndOK {
-			c.memory = append(c.memory, r)
+	of := make([]*cellTrials, len(records)) // the cell of each record; nil: not planned
+	for i := range records {
+		r := &records[i]
+		c := by[r.Cell]
+		if of[i] = c; c == nil {
+			continue
+		}
+		c.records = append(c.records, r)
+		if r.Kind == results.KindMemory && r.End == results.EndOK {
+			c.memory = append(c.memory, *r)
 		}
 	}
-	trials, _ := results.Rounds(records)
-	for _, r := range trials {
-		if c := by[r.Cell]; c != nil && r.End == results.EndOK {
-			c.timed = append(c.timed, r)
+	counted, _ := results.Counted(records)
+	for _, i := range counted {
+		c, r := of[i], &records[i]
+		if c == nil || r.End != results.EndOK {
+			continue
 		}
+		if c.timed == nil {
+			c.timed = make([]results.Record, 0, len(c.records))
+		}
+		c.timed = append(c.timed, *r)
 	}
 	usual := usualCanary(records)
-	for cell, c := range by {
-		c.judge(all[cell])
+	for _, c := range by {
+		c.judge(c.records)
 		c.count(usual)
 		c.warnings = append(c.warnings, warnings(c.timed, usual)...)
 	}
@@ -53,10 +64,9 @@ func sortTrials(cells []results.Cell, records []results.Record) map[results.Cell
 // judge finds the cell's status. A failure counts in whatever attempt of a
 // round it happened: redoing a round does not undo it. Interrupted trials say
 // nothing about the cell.
-func (c *cellTrials) judge(records []results.Record) {
+func (c *cellTrials) judge(records []*results.Record) {
 	var first, wrong, unsupported, lostMemory *results.Record
-	for i := range records {
-		r := &records[i]
+	for _, r := range records {
 		switch {
 		case r.End == results.EndOK || r.End == results.EndInterrupted:
 		case r.End == results.EndWrong:

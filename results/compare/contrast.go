@@ -2,6 +2,9 @@ package compare
 
 import (
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/dlbench/dlbench/results"
 )
@@ -26,31 +29,84 @@ type Contrast struct {
 // what changed on the host between the runs counts as a difference of the cells.
 // A cell that its run did not plan gives a comparison that is missing.
 func Judge(runs []results.Run, contrasts []Contrast, p results.Policy) []Comparison {
+	return Sort(runs).Judge(contrasts, p)
+}
+
+// Sorted is several runs with their trials sorted by cell, for more than one
+// question.
+type Sorted struct {
+	runs []map[results.Cell]*cellTrials
+}
+
+// Sort sorts the trials of runs; a Sample's Run is the index here.
+func Sort(runs []results.Run) Sorted {
+	s := Sorted{make([]map[results.Cell]*cellTrials, len(runs))}
+	var sorting sync.WaitGroup
+	for i, r := range runs {
+		sorting.Go(func() { s.runs[i] = sortTrials(r.Meta.Cells, r.Records) })
+	}
+	sorting.Wait()
+	return s
+}
+
+func (s Sorted) of(q Sample) *cellTrials { return s.runs[q.Run][q.Cell] }
+
+// Judge is the function Judge of these runs.
+func (s Sorted) Judge(contrasts []Contrast, p results.Policy) []Comparison {
 	p = complete(p)
 	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(len(contrasts), p.Alpha)}
-	sorted := make([]map[results.Cell]*cellTrials, len(runs))
-	for i, r := range runs {
-		sorted[i] = sortTrials(r.Meta.Cells, r.Records)
-	}
-	list := make([]Comparison, 0, len(contrasts))
-	for _, q := range contrasts {
-		c := Comparison{Base: q.Base.Cell, Head: q.Head.Cell, Metric: q.Metric.Name, MinEffect: q.MinEffect, Needed: by.need}
-		base, head := sorted[q.Base.Run][q.Base.Cell], sorted[q.Head.Run][q.Head.Cell]
-		switch {
-		case base == nil:
-			c.miss(fmt.Sprintf("%s is not in the base", q.Base.Cell.Name()))
-		case head == nil:
-			c.miss(fmt.Sprintf("%s is not in the head", q.Head.Cell.Name()))
-		default:
-			trials := pairs(base.timed, head.timed)
-			if q.Base.Run != q.Head.Run {
-				trials = inOrder(base.timed, head.timed)
-			}
-			c.judge(by, base, head, trials, q.Metric)
-		}
-		list = append(list, c)
-	}
+	list := make([]Comparison, len(contrasts))
+	onAllCPUs(len(contrasts), func(i int) { list[i] = s.judge(contrasts[i], by) })
 	return list
+}
+
+func (s Sorted) judge(q Contrast, by rule) Comparison {
+	c := Comparison{Base: q.Base.Cell, Head: q.Head.Cell, Metric: q.Metric.Name, MinEffect: q.MinEffect, Needed: by.need}
+	base, head := s.of(q.Base), s.of(q.Head)
+	switch {
+	case base == nil:
+		c.miss(fmt.Sprintf("%s is not in the base", q.Base.Cell.Name()))
+	case head == nil:
+		c.miss(fmt.Sprintf("%s is not in the head", q.Head.Cell.Name()))
+	default:
+		pairing := pairs
+		if q.Base.Run != q.Head.Run {
+			pairing = inOrder
+		}
+		c.judge(by, base, head, pairing(base.timed, head.timed), q.Metric)
+	}
+	return c
+}
+
+// Summaries are the samples under their metrics, in the order of the contrasts;
+// of a cell that its run did not plan it says so.
+func (s Sorted) Summaries(contrasts []Contrast) (base, head []Summary) {
+	base, head = make([]Summary, len(contrasts)), make([]Summary, len(contrasts))
+	of := func(q Sample, m results.Metric) Summary {
+		if c := s.of(q); c != nil {
+			return c.summary(m)
+		}
+		return Summary{Cell: q.Cell, Metric: m.Name, Unit: m.Unit, Status: StatusMissing, Reason: "not planned"}
+	}
+	onAllCPUs(len(contrasts), func(i int) {
+		q := contrasts[i]
+		base[i], head[i] = of(q.Base, q.Metric), of(q.Head, q.Metric)
+	})
+	return base, head
+}
+
+// onAllCPUs calls do for each number below n, on all CPUs.
+func onAllCPUs(n int, do func(int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // inOrder pairs the trials of two runs by their position.

@@ -90,12 +90,12 @@ func figuresOf(trials []results.Record) []slowFigures {
 		if u == nil || n == 0 || u.WallNS <= 0 || u.SysNS == nil || u.MinorFaults == nil || u.Involuntary == nil {
 			continue
 		}
-		var sum float64
-		for _, ns := range r.BlockNS {
-			sum += float64(ns)
+		total, ok := r.SegmentNS()
+		if !ok {
+			continue
 		}
 		list = append(list, slowFigures{
-			round: r.Round, steps: r.Steps(), step: sum / n, system: float64(*u.SysNS) / n,
+			round: r.Round, steps: r.Steps(), step: total / n, system: float64(*u.SysNS) / n,
 			waited: (float64(u.WallNS) - float64(u.CPUNS)/float64(max(1, r.Cell.Threads))) / n,
 			faults: float64(*u.MinorFaults) / n, switches: float64(*u.Involuntary) / n,
 		})

@@ -138,9 +138,9 @@ func disturbances(r results.Record, usualCanary float64) []string {
 // usualCanary is the median time of the canary kernel over the run.
 func usualCanary(records []results.Record) float64 {
 	var ns []int64
-	for _, r := range records {
-		if r.Disturb != nil && r.Disturb.CanaryNS > 0 {
-			ns = append(ns, r.Disturb.CanaryNS)
+	for i := range records {
+		if d := records[i].Disturb; d != nil && d.CanaryNS > 0 {
+			ns = append(ns, d.CanaryNS)
 		}
 	}
 	if len(ns) == 0 {
