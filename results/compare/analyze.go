@@ -22,10 +22,8 @@ func Analyze(run results.Run) Analysis {
 	a := newAnalyst(run.Meta, run.Records)
 	out := Analysis{Baseline: run.Meta.Baseline, Policy: a.policy, Family: a.family, Warnings: append([]string(nil), run.Warnings...)}
 	out.Warnings = append(out.Warnings, a.warnings...)
-	out.Warnings = append(out.Warnings, a.busyRun()...)
-	if _, incomplete := results.Rounds(run.Records); len(incomplete) > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("incomplete, so not counted: %s %s", plural(len(incomplete), "round"), join(incomplete)))
-	}
+	out.Warnings = append(out.Warnings, busyRun(a.by)...)
+	out.Warnings = append(out.Warnings, incompleteRun(run)...)
 	for _, g := range a.groups {
 		out.Groups = append(out.Groups, a.group(g))
 	}
@@ -110,19 +108,26 @@ func (a *analyst) plan(meta results.Meta) {
 
 // metric is the primary metric of a mode.
 func (a *analyst) metric(mode string) results.Metric {
-	name := a.policy.Metric[mode]
+	m, warning := Primary(a.policy, mode)
+	if warning != "" && !slices.Contains(a.warnings, warning) {
+		a.warnings = append(a.warnings, warning)
+	}
+	return m
+}
+
+// Primary is the metric by which a policy judges a mode. Where it names one that
+// cannot be judged, the warning says so.
+func Primary(p results.Policy, mode string) (m results.Metric, warning string) {
+	name := p.Metric[mode]
 	m, ok := results.LookupMetric(name)
 	if ok && m.Judgeable(0, 0) == nil {
-		return m
+		return m, ""
 	}
 	if name != "" {
-		w := fmt.Sprintf("metric %q of mode %s cannot be judged, so it is %s", name, mode, DefaultMetric)
-		if !slices.Contains(a.warnings, w) {
-			a.warnings = append(a.warnings, w)
-		}
+		warning = fmt.Sprintf("metric %q of mode %s cannot be judged, so it is %s", name, mode, DefaultMetric)
 	}
 	m, _ = results.LookupMetric(DefaultMetric)
-	return m
+	return m, warning
 }
 
 func (a *analyst) group(g group) Group {
@@ -134,6 +139,15 @@ func (a *analyst) group(g group) Group {
 		}
 	}
 	return out
+}
+
+// incompleteRun warns of rounds that do not count.
+func incompleteRun(run results.Run) []string {
+	_, incomplete := results.Counted(run.Records)
+	if len(incomplete) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("incomplete, so not counted: %s %s", plural(len(incomplete), "round"), join(incomplete))}
 }
 
 func join(list []int) string {

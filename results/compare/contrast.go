@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,6 +21,9 @@ type Contrast struct {
 	Base, Head Sample
 	Metric     results.Metric
 	MinEffect  float64 // relative
+	// Barred is why the two must not be compared, in one line: the comparison is
+	// missing for it. Empty: they may.
+	Barred string
 }
 
 // Judge answers contrasts, which share the policy's alpha, in their order; the
@@ -35,21 +39,28 @@ func Judge(runs []results.Run, contrasts []Contrast, p results.Policy) []Compari
 // Sorted is several runs with their trials sorted by cell, for more than one
 // question.
 type Sorted struct {
-	runs []map[results.Cell]*cellTrials
+	runs   []map[results.Cell]*cellTrials
+	doubts [][]string
 }
 
 // Sort sorts the trials of runs; a Sample's Run is the index here.
 func Sort(runs []results.Run) Sorted {
-	s := Sorted{make([]map[results.Cell]*cellTrials, len(runs))}
+	s := Sorted{make([]map[results.Cell]*cellTrials, len(runs)), make([][]string, len(runs))}
 	var sorting sync.WaitGroup
 	for i, r := range runs {
-		sorting.Go(func() { s.runs[i] = sortTrials(r.Meta.Cells, r.Records) })
+		sorting.Go(func() {
+			s.runs[i] = sortTrials(r.Meta.Cells, r.Records)
+			s.doubts[i] = slices.Concat(r.Warnings, busyRun(s.runs[i]), incompleteRun(r))
+		})
 	}
 	sorting.Wait()
 	return s
 }
 
 func (s Sorted) of(q Sample) *cellTrials { return s.runs[q.Run][q.Cell] }
+
+// Doubts are the warnings that concern a run as a whole.
+func (s Sorted) Doubts(run int) []string { return s.doubts[run] }
 
 // Judge is the function Judge of these runs.
 func (s Sorted) Judge(contrasts []Contrast, p results.Policy) []Comparison {
@@ -64,6 +75,8 @@ func (s Sorted) judge(q Contrast, by rule) Comparison {
 	c := Comparison{Base: q.Base.Cell, Head: q.Head.Cell, Metric: q.Metric.Name, MinEffect: q.MinEffect, Needed: by.need}
 	base, head := s.of(q.Base), s.of(q.Head)
 	switch {
+	case q.Barred != "":
+		c.miss(q.Barred)
 	case base == nil:
 		c.miss(fmt.Sprintf("%s is not in the base", q.Base.Cell.Name()))
 	case head == nil:

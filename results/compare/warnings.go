@@ -90,9 +90,9 @@ func short(r results.Record) bool {
 }
 
 // busyRun warns of a run most of whose valid timed trials were disturbed.
-func (a *analyst) busyRun() []string {
+func busyRun(by map[results.Cell]*cellTrials) []string {
 	disturbed, trials := 0, 0
-	for _, c := range a.by {
+	for _, c := range by {
 		disturbed += c.disturbed
 		trials += len(c.timed)
 	}
