@@ -21,7 +21,7 @@ const maxMeta = 16 << 20
 //
 // Records of trials that report the same versions or types share these maps.
 func Read(dir string) (Run, error) {
-	run, _, err := read(dir, (*Record).ownBlocks)
+	run, _, err := read(dir, owning)
 	return run, err
 }
 
@@ -29,13 +29,24 @@ func Read(dir string) (Run, error) {
 // what the metrics and the step time take: the records have no BlockNS, other
 // percentiles have no value, and a run takes a tenth of the memory.
 func ReadFor(dir string, metrics ...Metric) (Run, error) {
-	run, _, err := read(dir, func(r *Record) { r.summarize(metrics) })
+	return ReadNamed(dir, func(Meta) []Metric { return metrics })
+}
+
+// ReadNamed is ReadFor of metrics that the run itself decides.
+func ReadNamed(dir string, metrics func(Meta) []Metric) (Run, error) {
+	run, _, err := read(dir, func(m Meta) func(*Record) {
+		named := metrics(m)
+		return func(r *Record) { r.summarize(named) }
+	})
 	return run, err
 }
 
-// read also returns the size of the whole lines of trials.jsonl. keep takes from
-// a record what it shares with the reader: its blocks.
-func read(dir string, keep func(*Record)) (Run, int64, error) {
+// owning keeps a record's blocks.
+func owning(Meta) func(*Record) { return (*Record).ownBlocks }
+
+// read also returns the size of the whole lines of trials.jsonl. keep makes what
+// takes from a record what it shares with the reader: its blocks.
+func read(dir string, keep func(Meta) func(*Record)) (Run, int64, error) {
 	meta, err := readMeta(filepath.Join(dir, metaFile))
 	if err != nil {
 		return Run{}, 0, err
@@ -51,7 +62,7 @@ func read(dir string, keep func(*Record)) (Run, int64, error) {
 		return Run{}, 0, err
 	}
 	defer f.Close()
-	records, whole, torn, err := readTrials(f, path, cellSet(meta.Cells), keep)
+	records, whole, torn, err := readTrials(f, path, cellSet(meta.Cells), keep(meta))
 	if err != nil {
 		return Run{}, 0, err
 	}

@@ -28,7 +28,7 @@ func Resume(dir string, m Meta) (*Journal, Run, error) {
 	if err != nil {
 		return nil, Run{}, err
 	}
-	run, whole, err := read(dir, (*Record).ownBlocks)
+	run, whole, err := read(dir, owning)
 	if err == nil {
 		if changed := changes(run.Meta, m); len(changed) > 0 {
 			err = fmt.Errorf("%s: cannot resume: %s (first value: the run's, second: now); hint: start a new run", dir, strings.Join(changed, "; "))
