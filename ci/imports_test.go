@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"results/compare/calibration": {"results", "results/compare"},
 	"results/compare/changepoint": {},
 	"results/compare/history":     {"results", "results/compare", "results/compare/changepoint"},
+	"results/compare/selection":   {"results", "results/compare", "strictyaml"},
 	"results/compare/gate":        {"results", "results/compare", "strictyaml"},
 	"backends":                    {"workloads"},
 	"backends/eager":              {"workloads", "backends"},
@@ -41,12 +42,13 @@ var allowed = map[string][]string{
 	"harness/child":               {"memprof"},
 	"harness/gpu":                 {"memprof", "results"},
 	"harness/host":                {"results", "memprof"},
-	"report":                      {"results", "results/compare", "results/compare/gate", "results/compare/history"},
+	"report":                      {"results", "results/compare", "results/compare/gate", "results/compare/history", "results/compare/selection"},
 }
 
 // owners says which packages alone may import a library.
 var owners = map[string][]string{
 	"golang.org/x/perf/benchmath":      {"results/compare"},
+	"golang.org/x/perf/benchproc":      {"results/compare/selection"},
 	"github.com/go-echarts/go-echarts": {"report"},
 	"gorgonia.org/":                    {"backends/gorgonia"},
 	"github.com/gomlx/":                {"backends/gomlx"},

@@ -127,7 +127,7 @@ func (r Record) valid(planned map[Cell]bool) error {
 	case r.Kind == KindTime && r.Round < 1:
 		return fmt.Errorf("round %d of a timed trial: expected at least 1", r.Round)
 	case !planned[r.Cell]:
-		return fmt.Errorf("cell %s (program %q) is not planned in %s", r.Cell.Name(), r.Cell.Hash, metaFile)
+		return fmt.Errorf("cell %s (program %q) is not planned in %s; hint: the two files are of different runs, or one was changed", r.Cell.Name(), r.Cell.Hash, metaFile)
 	}
 	return nil
 }

@@ -165,6 +165,11 @@ func TestBadLines(t *testing.T) {
 		"other end":    {strings.Replace(string(good[2]), `"end":"ok"`, `"end":"fine"`, 1), `end "fine"`},
 		"unknown cell": {strings.Replace(string(good[2]), `"batch":64`, `"batch":65`, 1), "is not planned"},
 		"array":        {"[]\n", "expected"},
+		"nan":          {strings.Replace(string(good[2]), `"round":0`, `"round":NaN`, 1), `field "round" is NaN: expected a finite number`},
+		"nan, small":   {strings.Replace(string(good[2]), `"round":0`, `"round":nan`, 1), `field "round" is nan: expected a finite number`},
+		"infinity":     {strings.Replace(string(good[2]), `"wall_ns":`, `"wall_ns":-Infinity,"x":`, 1), `field "wall_ns" is -Infinity: expected a finite number`},
+		"infinite":     {strings.Replace(string(good[2]), `"got":`, `"got":1e999,"x":`, 1), "got: expected float64, got a JSON number 1e999"},
+		"broken value": {strings.Replace(string(good[2]), `"round":0`, `"round":@`, 1), `in or behind field "round"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := write(t, run)

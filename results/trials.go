@@ -23,7 +23,7 @@ func readTrials(in io.Reader, path string, planned map[Cell]bool, keep func(*Rec
 			}
 			t, n := trial{r.Cell, r.Round, r.Attempt}, len(records)
 			if before := first[t]; before != 0 {
-				err = fmt.Errorf("%s:%d: %s has round %d, attempt %d in line %d already", path, n, r.Cell.Name(), r.Round, r.Attempt, before)
+				err = fmt.Errorf("%s:%d: %s has round %d, attempt %d in line %d already; hint: delete the copy", path, n, r.Cell.Name(), r.Round, r.Attempt, before)
 				return false
 			}
 			first[t] = n

@@ -66,8 +66,13 @@ func writeReport(path string, run results.Run, a compare.Analysis) error {
 	if err != nil {
 		return err
 	}
+	return replaceFile(path, page.Bytes())
+}
+
+// replaceFile writes a file whole or not at all.
+func replaceFile(path string, content []byte) error {
 	temporary := path + ".partial"
-	if err := os.WriteFile(temporary, page.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(temporary, content, 0o644); err != nil {
 		_ = os.Remove(temporary)
 		return err
 	}

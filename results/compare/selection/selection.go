@@ -4,10 +4,12 @@ package selection
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchproc"
@@ -77,8 +79,22 @@ func Labels(runs []results.Run) []string {
 	return labels
 }
 
-// Select answers a query. It is a pure function of what the runs planned.
+// Select answers a query. It is a pure function of what the runs planned. An
+// error is one line.
 func Select(runs []results.Run, q Query) (Selection, error) {
+	out, err := answer(runs, q)
+	if err != nil { // names and expressions may hold anything
+		return out, errors.New(strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, err.Error()))
+	}
+	return out, nil
+}
+
+func answer(runs []results.Run, q Query) (Selection, error) {
 	s := selector{runs: runs, labels: Labels(runs)}
 	if err := s.parse(q); err != nil {
 		return Selection{}, err
