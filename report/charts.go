@@ -44,19 +44,19 @@ const panelsPerChart = 24
 // charts are the data of all charts, keyed by the id of their element.
 func (v *view) charts() (template.JS, error) {
 	groups := v.groups[:min(len(v.groups), panelsPerChart)]
-	data := struct {
+	return chartData(v.documentTitle(), chartWords, map[string]chart{
+		"ec-throughput": rateChart(groups), "ec-latency": latencyChart(groups),
+		"ec-memory": memoryChart(groups), "ec-time": timeChart(groups),
+	})
+}
+
+// chartData is what the page's script draws from.
+func chartData(title text, words map[string][2]string, all map[string]chart) (template.JS, error) {
+	b, err := json.Marshal(struct {
 		Words  map[string][2]string `json:"words"`
 		Charts map[string]chart     `json:"charts"`
 		Title  text                 `json:"title"`
-	}{
-		Words: chartWords,
-		Charts: map[string]chart{
-			"ec-throughput": rateChart(groups), "ec-latency": latencyChart(groups),
-			"ec-memory": memoryChart(groups), "ec-time": timeChart(groups),
-		},
-		Title: v.documentTitle(),
-	}
-	b, err := json.Marshal(data) // escapes <, > and &: it cannot leave its element
+	}{words, all, title}) // escapes <, > and &: it cannot leave its element
 	if err != nil {
 		return "", fmt.Errorf("report: charts: %w", err)
 	}

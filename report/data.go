@@ -59,8 +59,10 @@ func JSON(w io.Writer, run results.Run, a compare.Analysis) error {
 		Host     results.Host   `json:"host"`
 		Cells    []row          `json:"cells"`
 		Warnings []string       `json:"warnings,omitempty"`
+
+		Calibration *results.Calibration `json:"calibration,omitempty"`
 	}{
 		run.Meta.Suite, run.Meta.Started, a.Baseline, a.Policy, a.Family, run.Meta.Host,
-		append([]row{}, v.rows()...), v.warnings(),
+		append([]row{}, v.rows()...), v.warnings(), run.Meta.Calibration,
 	})
 }

@@ -13,6 +13,8 @@ type disturbanceSection struct {
 	Signals []signalRow
 	Total   int
 	GPU     []gpuRow // of cells on a GPU
+	Floor   fact     // what A/A runs showed; an empty label: nothing
+	Noise   []noiseRow
 }
 
 type signalRow struct {
@@ -81,7 +83,7 @@ func (v *view) disturbances() disturbanceSection {
 			"主机上还发生了什么。干扰只作标记，绝不筛选：没有丢弃任何试验，被标记的试验仍计入中位数。",
 		},
 	}, Total: len(v.trials)}
-	s.GPU = v.gpuRows()
+	s.GPU, s.Floor, s.Noise = v.gpuRows(), v.noiseFloor(), v.noise()
 	for _, sg := range append(signals, v.gpuSignals()...) {
 		s.Signals = append(s.Signals, v.signalRow(sg))
 	}

@@ -22,12 +22,16 @@ type fact struct{ Label, Value text }
 const answered = 6
 
 func (v *view) hero() hero {
-	return hero{
+	h := hero{
 		Kick:     text{"Deep-learning frameworks, measured", "深度学习框架实测"},
 		Question: v.question(),
 		Answer:   v.answer(),
 		Facts:    []fact{v.howSure(), v.sample(), {text{"Host", "主机"}, hostLine(v.run.Meta.Host)}, v.dateAndVersions()},
 	}
+	if f := v.noiseFloor(); !f.Label.Empty() {
+		h.Facts = append(h.Facts, f)
+	}
+	return h
 }
 
 func (v *view) question() text {

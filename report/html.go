@@ -18,14 +18,8 @@ var files embed.FS
 
 // page is what the template shows.
 type page struct {
-	Policy  string // content security policy
-	Title   text
-	Suite   string
-	Style   template.CSS
-	ECharts template.JS
-	Script  template.JS
-	Charts  template.JS
-	Records template.JS
+	pageParts
+	Suite string
 
 	Hero        hero
 	Nav         []section
@@ -41,6 +35,35 @@ type page struct {
 	Models      modelSection
 	Method      methodSection
 	Raw         rawData
+}
+
+// pageParts are what every page consists of besides its text.
+type pageParts struct {
+	Policy  string // content security policy
+	Title   text
+	Style   template.CSS
+	ECharts template.JS
+	Script  template.JS
+	Charts  template.JS
+	Records template.JS
+}
+
+// newPageParts embeds the style, both scripts and the data of a page.
+func newPageParts(title text, options, records template.JS) (pageParts, error) {
+	var contents [3][]byte
+	for i, name := range []string{"templates/style.css", "templates/page.js", "assets/echarts.common.min.js"} {
+		var err error
+		if contents[i], err = files.ReadFile(name); err != nil {
+			return pageParts{}, err
+		}
+	}
+	style, script, echarts := contents[0], contents[1], contents[2]
+	return pageParts{
+		Policy: "default-src 'none'; script-src " + digest(echarts) + " " + digest(script) +
+			"; style-src " + digest(style) + "; img-src data:; base-uri 'none'; form-action 'none'",
+		Title: title, Style: template.CSS(style), ECharts: template.JS(echarts), Script: template.JS(script),
+		Charts: options, Records: records,
+	}, nil
 }
 
 // HTML writes a run and its analysis as one self-contained page: it loads
@@ -65,7 +88,7 @@ func HTML(w io.Writer, run results.Run, a compare.Analysis) error {
 
 func newPage(v *view) (*page, error) {
 	p := &page{
-		Title: v.documentTitle(), Suite: line(v.run.Meta.Suite), Hero: v.hero(),
+		Suite: line(v.run.Meta.Suite), Hero: v.hero(),
 		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Memory: v.memory(), Time: v.time(),
 		Fairness: v.fairness(), Proof: v.proof(), Disturbance: v.disturbances(), Failures: v.failures(),
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
@@ -77,29 +100,17 @@ func newPage(v *view) (*page, error) {
 		s.No = i + 1
 		p.Nav = append(p.Nav, *s)
 	}
-	var err error
-	if p.Charts, err = v.charts(); err != nil {
-		return nil, err
-	}
-	if p.Records, p.Raw.Note, err = v.embed(); err != nil {
-		return nil, err
-	}
-	style, err := files.ReadFile("templates/style.css")
+	options, err := v.charts()
 	if err != nil {
 		return nil, err
 	}
-	script, err := files.ReadFile("templates/page.js")
+	records, note, err := v.embed()
 	if err != nil {
 		return nil, err
 	}
-	echarts, err := files.ReadFile("assets/echarts.common.min.js")
-	if err != nil {
-		return nil, err
-	}
-	p.Style, p.Script, p.ECharts = template.CSS(style), template.JS(script), template.JS(echarts)
-	p.Policy = "default-src 'none'; script-src " + digest(echarts) + " " + digest(script) +
-		"; style-src " + digest(style) + "; img-src data:; base-uri 'none'; form-action 'none'"
-	return p, nil
+	p.Raw.Note = note
+	p.pageParts, err = newPageParts(v.documentTitle(), options, records)
+	return p, err
 }
 
 // digest is a source expression of a content security policy.

@@ -43,6 +43,12 @@ func Markdown(w io.Writer, run results.Run, a compare.Analysis) error {
 			fmt.Fprintf(&b, "- %s\n", escape(d))
 		}
 	}
+	if words := v.noiseWords(); len(words) > 0 {
+		fmt.Fprintf(&b, "\n## %s\n\n", escape(v.noiseFloor().Label.EN))
+		for _, w := range words {
+			fmt.Fprintf(&b, "- %s\n", escape(w))
+		}
+	}
 	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -68,6 +68,16 @@ var remarks = []struct {
 	{regexp.MustCompile(`^trials disturbed$`), "受到干扰的试验", false},
 	{regexp.MustCompile(`^trials have no (\S+)$`), "没有测得 $1 的试验", false},
 	{regexp.MustCompile(`^up to (\S+) CPUs, granted (\d+)$`), "最多 $1 个 CPU，分配 $2 个", false},
+
+	// Of histories.
+	{regexp.MustCompile(`^runs that count: (\d+); a change shows from (\d+) on$`), "计入的运行仅 $1 次；至少 $2 次才能看出变化", false},
+	{regexp.MustCompile(`^host (\d+) is not host 1, so its runs are series of their own: (.+)$`), "主机 $1 与主机 1 不同，其运行自成序列：", true},
+	{regexp.MustCompile(`^(\S+): its program changed, so there is a series for each$`), "$1：程序已变，各自成序列", false},
+	{regexp.MustCompile(`^(\S+): runs with shared imports are series of their own$`), "$1：共享导入的运行自成序列", false},
+	{regexp.MustCompile(`^(.+) is left out: the same run as (.+)$`), "略去 $1：与 $2 是同一次运行", false},
+	{regexp.MustCompile(`^(.+) is left out: it has no label; hint: dlbench run --label TEXT$`), "略去 $1：没有标签；提示：dlbench run --label TEXT", false},
+	{regexp.MustCompile(`^(.+) is left out: its label (".*") is not in the order of labels$`), "略去 $1：其标签 $2 不在标签次序中", false},
+	{regexp.MustCompile(`^(.+) is left out: (.+)$`), "略去 $1：", true},
 }
 
 // ended is how compare begins the reason of a trial that was not ok: its end,

@@ -37,8 +37,14 @@ func Text(w io.Writer, run results.Run, a compare.Analysis, o TextOptions) error
 		}
 		fmt.Fprintf(&b, "%s\n", pretty.WrapSoft("- "+d, wrapAt(o.Width)))
 	}
-	for _, f := range []fact{v.howSure(), v.sample()} {
+	for _, f := range []fact{v.howSure(), v.sample(), v.noiseFloor()} {
+		if f.Label.Empty() {
+			continue
+		}
 		fmt.Fprintf(&b, "\n%s", pretty.WrapSoft(plain(f.Label.EN+": "+f.Value.EN), wrapAt(o.Width)))
+	}
+	for _, w := range v.noiseWords() {
+		fmt.Fprintf(&b, "\n%s", pretty.WrapSoft("- "+w, wrapAt(o.Width)))
 	}
 	fmt.Fprintln(&b)
 	_, err := io.WriteString(w, trailing.ReplaceAllString(b.String(), "\n"))
