@@ -137,8 +137,12 @@ func (s site) entry(row backends.Entry, device string) backends.Entry {
 
 // onDevice is the entry of that name as it is started for cells on a device.
 func (s site) onDevice(name, device string) backends.Entry {
-	i := slices.IndexFunc(s.rows, func(e backends.Entry) bool { return e.Info.Name == name })
-	return s.entry(s.rows[i], device)
+	return s.entry(s.rows[s.find(name)], device)
+}
+
+// find is the number of the row of that name; -1: there is none.
+func (s site) find(name string) int {
+	return slices.IndexFunc(s.rows, func(e backends.Entry) bool { return e.Info.Name == name })
 }
 
 // environment is where a row's workers run. On a GPU it is the one for CUDA

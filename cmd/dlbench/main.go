@@ -115,7 +115,7 @@ is, and writes the comparison as one HTML file.`,
 		Version:       version(),
 	}
 	root.AddCommand(
-		newRun(), newPlan(), newSetup(), newList(), newReport(), newCompare(), newDoctor(),
+		newRun(), newPlan(), newSetup(), newList(), newReport(), newCompare(), newDoctor(), newCalibrate(), newHistory(),
 		newWorkload(), newBackend(), newExport(), newWorker(), newGolden(), newCosts(), newPlanAccuracy(),
 	)
 	return root

@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -53,44 +56,62 @@ An undecided comparison is a result and exits with 0.`,
 	cmd.Flags().StringVar(&out, "out", "", "the run's `folder` (default results/runs/SUITE-TIME)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the interrupted run in --out")
 	cmd.Flags().BoolVar(&f.share, "share-process", false, "import a framework once per pass and fork each trial from there")
+	cmd.Flags().StringVar(&f.label, "label", "", "`TEXT` that names what is measured, such as a commit; history can order runs by it")
 	return cmd
 }
 
 func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error {
-	ctx := cmd.Context()
-	if resume && out == "" {
-		return errors.New("--resume needs --out with the folder of the interrupted run")
-	}
-	plan, err := f.plan(ctx)
+	began := time.Now()
+	dir, interrupted, err := measure(cmd, f, out, resume)
 	if err != nil {
 		return err
 	}
+	return finish(cmd, dir, time.Since(began), interrupted)
+}
+
+// measure runs a suite's trials into a folder, which it returns. interrupted is
+// harness.ErrInterrupted where the run can go on, else nil.
+func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir string, interrupted, err error) {
+	ctx := cmd.Context()
+	if resume && out == "" {
+		return "", nil, errors.New("--resume needs --out with the folder of the interrupted run")
+	}
+	if err := checkLabel(f.label, resume); err != nil {
+		return "", nil, err
+	}
+	plan, err := f.plan(ctx)
+	if err != nil {
+		return "", nil, err
+	}
 	if err := f.site.ready(plan.Entries()); err != nil {
-		return err
+		return "", nil, err
 	}
 	began := time.Now()
 	if out == "" {
 		out = filepath.Join("results", "runs", results.NewDirName(plan.Suite.Name, began))
 	}
 	if out, err = filepath.Abs(out); err != nil {
-		return err
+		return "", nil, err
 	}
 	// Before the oracle's results are computed, which may take minutes.
 	mask, err := host.Granted(threadsOf(plan))
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	progress := newProgress(cmd.ErrOrStderr())
 	if err := f.prepare(ctx, &plan, progress); err != nil {
-		return interruptedOr(ctx, err)
+		return "", nil, interruptedOr(ctx, err)
 	}
 	meta, err := f.meta(plan, mask, began)
 	if err != nil {
-		return err
+		return "", nil, err
+	}
+	if meta.Calibration, err = calibrationOf(meta.Host); err != nil {
+		progress.warn("the noise floor of this host is not quoted: " + err.Error())
 	}
 	journal, earlier, err := openJournal(out, meta, resume)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	defer journal.Close()
 	for _, w := range append(earlier.Warnings, foreseen(meta)...) {
@@ -106,7 +127,7 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	}
 	work, err := os.MkdirTemp("", "dlbench-trial-")
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	defer os.RemoveAll(work)
 	progress.begin(plan, out)
@@ -122,9 +143,20 @@ func runSuite(cmd *cobra.Command, f *suiteFlags, out string, resume bool) error 
 	})
 	progress.end()
 	if runErr != nil && !errors.Is(runErr, harness.ErrInterrupted) {
-		return runErr
+		return "", nil, runErr
 	}
-	return finish(cmd, out, time.Since(began), runErr)
+	return out, runErr, nil
+}
+
+// checkLabel refuses a label that is not one line for people.
+func checkLabel(label string, resume bool) error {
+	switch {
+	case label != "" && resume:
+		return errors.New("--label: a run that is resumed keeps the label that it has")
+	case len(label) > 200 || strings.ContainsFunc(label, unicode.IsControl) || strings.TrimSpace(label) != label || !utf8.ValidString(label):
+		return fmt.Errorf("--label %q: expected one line of at most 200 bytes, such as a commit id", label)
+	}
+	return nil
 }
 
 // foreseen are the doubts that stand before the first trial, for example that
@@ -162,30 +194,38 @@ func openJournal(dir string, meta results.Meta, resume bool) (*results.Journal, 
 // finish writes the reports of what was measured, prints the table, and turns
 // the trials' ends into the exit code.
 func finish(cmd *cobra.Command, dir string, took time.Duration, runErr error) error {
-	run, err := results.Read(dir)
+	run, analysis, err := conclude(cmd, dir)
 	if err != nil {
-		return err
-	}
-	if err := learn(run); err != nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning: what the trials took is not kept for later plans:", err)
-	}
-	analysis := compare.Analyze(run)
-	page := filepath.Join(dir, "report.html")
-	if err := writeReport(page, run, analysis); err != nil {
-		return err
-	}
-	if err := writeReport(filepath.Join(dir, "report.md"), run, analysis); err != nil {
 		return err
 	}
 	stdout := cmd.OutOrStdout()
 	if err := report.Text(stdout, run, analysis, textOptions(stdout)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\nran for %s\nreport: %s\n", took.Round(100*time.Millisecond), page)
+	fmt.Fprintf(stdout, "\nran for %s\nreport: %s\n", took.Round(100*time.Millisecond), filepath.Join(dir, "report.html"))
 	if runErr != nil {
 		return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted; go on with --out %s --resume", dir)}
 	}
 	return exitOf(run)
+}
+
+// conclude reads what was measured, keeps what it took for later plans, and
+// writes the reports into the run's folder.
+func conclude(cmd *cobra.Command, dir string) (results.Run, compare.Analysis, error) {
+	run, err := results.Read(dir)
+	if err != nil {
+		return results.Run{}, compare.Analysis{}, err
+	}
+	if err := learn(run); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: what the trials took is not kept for later plans:", err)
+	}
+	analysis := compare.Analyze(run)
+	for _, name := range []string{"report.html", "report.md"} {
+		if err := writeReport(filepath.Join(dir, name), run, analysis); err != nil {
+			return results.Run{}, compare.Analysis{}, err
+		}
+	}
+	return run, analysis, nil
 }
 
 // exitOf turns the ends of all trials, those of checks and memory too, into the

@@ -34,11 +34,22 @@ type suiteFlags struct {
 	limits    map[string]string
 	share     bool // imports, where they can be
 	envs      []string
+	label     string
 	site      site // after plan
+	// change, unless nil, makes another suite of the one that was named, on another
+	// site; the flags have been applied to it.
+	change func(*workloads.Suite, *site) error
 }
 
 func (f *suiteFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.suite, "suite", "", "`NAME` of a shipped suite, or the path of a suite file (*.yaml)")
+	f.registerFor(cmd, "")
+	_ = cmd.MarkFlagRequired("suite")
+}
+
+// registerFor adds the flags for a command that has a suite of its own; "": it
+// has none.
+func (f *suiteFlags) registerFor(cmd *cobra.Command, suite string) {
+	cmd.Flags().StringVar(&f.suite, "suite", suite, "`NAME` of a shipped suite, or the path of a suite file (*.yaml)")
 	cmd.Flags().StringSliceVar(&f.backends, "backend", nil, "only these backends (`A,B`)")
 	cmd.Flags().StringSliceVar(&f.workloads, "workload", nil, "only these workloads (`A,B`)")
 	cmd.Flags().StringSliceVar(&f.specs, "spec", nil, "workload `file` of your own that the suite names; may be repeated")
@@ -47,7 +58,6 @@ func (f *suiteFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the order of trials")
 	cmd.Flags().DurationVar(&f.budget, "budget", 0, "measure for at most this long once the minimum of rounds is done (`10m`)")
 	cmd.Flags().StringToStringVar(&f.limits, "limit", nil, "a limit of the suite, replaced: `trial=60s`, memory=4GiB, suite=10m")
-	_ = cmd.MarkFlagRequired("suite")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.budgetSet = cmd.Flags().Changed("budget") }
 }
 
@@ -68,6 +78,11 @@ func (f *suiteFlags) plan(ctx context.Context) (harness.Plan, error) {
 	f.site = f.site.with(slices.Concat(suite.Backends, f.backends)...)
 	if err := f.override(&suite); err != nil {
 		return harness.Plan{}, err
+	}
+	if f.change != nil {
+		if err := f.change(&suite, &f.site); err != nil {
+			return harness.Plan{}, err
+		}
 	}
 	sel := harness.Selection{Backends: f.backends, Workloads: f.workloads, DataDir: f.data}
 	for _, path := range f.specs {
@@ -162,6 +177,7 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Limits:    results.Limits{TrialNS: s.Limits.Trial.Nanoseconds(), SuiteNS: s.Limits.Suite.Nanoseconds(), MemoryBytes: s.Limits.Memory},
 		Workloads: plan.Workloads,
 		Notes:     f.notes(plan),
+		Label:     f.label,
 		Shared:    f.share && slices.ContainsFunc(plan.Cells, harness.CanShare),
 	}
 	m.Host.Env, m.Backends = harness.WorkerEnv(plan.Cells), f.site.conditions(plan)
