@@ -39,6 +39,8 @@ type Backend struct {
 	Env         map[string]string `json:"env,omitempty"`         // set for its workers, besides Host.Env
 	Environment string            `json:"environment,omitempty"` // name of the framework's environment: pytorch, pytorch@2.14.0
 	DiskBytes   int64             `json:"disk_bytes,omitempty"`  // that the environment takes; 0: not known
+	Worker      string            `json:"worker,omitempty"`      // the user's command where the catalog does not have it
+	Binary      string            `json:"binary,omitempty"`      // "sha256:" + hex of that command's executable
 }
 
 // Resumption is what an invocation that went on with a run may have changed.

@@ -81,15 +81,23 @@ func (r *reader) suite(root strictyaml.Value) Suite {
 	return s
 }
 
+// CheckBackendName says in one line what is wrong with the name of a backend, or
+// nil.
+func CheckBackendName(name string) error {
+	if !backendName.MatchString(name) || len(name) > 80 || gomaxprocs.MatchString(name) {
+		return fmt.Errorf("name %s: expected lower-case words joined by dashes, each beginning with a letter, and perhaps @VERSION", strictyaml.Quote(name))
+	}
+	return nil
+}
+
 func (r *reader) backends(v strictyaml.Value) []string {
 	var out []string
 	for _, b := range v.List() {
 		name := b.Text()
-		switch {
-		case r.Err != nil:
-		case !backendName.MatchString(name) || len(name) > 80 || gomaxprocs.MatchString(name):
-			b.Fail("name %s: expected lower-case words joined by dashes, each beginning with a letter, and perhaps @VERSION", strictyaml.Quote(name))
-		case slices.Contains(out, name):
+		if r.Err == nil {
+			r.wrap(b, CheckBackendName(name))
+		}
+		if r.Err == nil && slices.Contains(out, name) {
 			b.Fail("duplicate backend %s", strictyaml.Quote(name))
 		}
 		out = append(out, name)

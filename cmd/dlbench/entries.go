@@ -23,7 +23,8 @@ type site struct {
 	noCache error
 	store   environment.Store
 	own     []environment.Own
-	rows    []backends.Entry // with places and without paths
+	rows    []backends.Entry     // with places and without paths
+	workers map[string]ownWorker // of --worker, by name of the backend
 }
 
 // here looks at this machine. envs are the user's own environments, NAME=PATH.

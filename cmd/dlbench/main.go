@@ -21,7 +21,7 @@ import (
 
 // Exit codes.
 const (
-	exitOK          = 0
+	exitOK          = 0 // 1 is that of a gate: gate.CodeFail
 	exitBadInput    = 2 // input or environment
 	exitUndecided   = 3 // or nothing was compared
 	exitTrialNotOK  = 4
@@ -115,7 +115,7 @@ is, and writes the comparison as one HTML file.`,
 		Version:       version(),
 	}
 	root.AddCommand(
-		newRun(), newPlan(), newSetup(), newList(), newReport(), newCompare(), newDoctor(), newCalibrate(), newHistory(),
+		newRun(), newPlan(), newSetup(), newList(), newReport(), newCompare(), newGate(), newDoctor(), newCalibrate(), newHistory(),
 		newWorkload(), newBackend(), newExport(), newWorker(), newGolden(), newCosts(), newPlanAccuracy(),
 	)
 	return root

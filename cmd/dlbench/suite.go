@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,6 +36,8 @@ type suiteFlags struct {
 	share     bool // imports, where they can be
 	envs      []string
 	label     string
+	workers   []string
+	baseline  string
 	site      site // after plan
 	// change, unless nil, makes another suite of the one that was named, on another
 	// site; the flags have been applied to it.
@@ -55,6 +58,7 @@ func (f *suiteFlags) registerFor(cmd *cobra.Command, suite string) {
 	cmd.Flags().StringSliceVar(&f.specs, "spec", nil, "workload `file` of your own that the suite names; may be repeated")
 	cmd.Flags().StringVar(&f.data, "data", "", "a `folder` with MNIST (IDX), CIFAR-10 (binary) or text in a folder per class, instead of generated data")
 	registerEnv(cmd, &f.envs)
+	f.registerWorkers(cmd)
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the order of trials")
 	cmd.Flags().DurationVar(&f.budget, "budget", 0, "measure for at most this long once the minimum of rounds is done (`10m`)")
 	cmd.Flags().StringToStringVar(&f.limits, "limit", nil, "a limit of the suite, replaced: `trial=60s`, memory=4GiB, suite=10m")
@@ -73,6 +77,9 @@ func (f *suiteFlags) plan(ctx context.Context) (harness.Plan, error) {
 		return harness.Plan{}, err
 	}
 	if f.site, err = here(ctx, f.envs); err != nil {
+		return harness.Plan{}, err
+	}
+	if f.site, err = f.site.withWorkers(ctx, f.workers, &suite); err != nil {
 		return harness.Plan{}, err
 	}
 	f.site = f.site.with(slices.Concat(suite.Backends, f.backends)...)
@@ -100,6 +107,9 @@ func (f *suiteFlags) plan(ctx context.Context) (harness.Plan, error) {
 		if c.Settings.Device != workloads.DeviceCPU {
 			plan.Cells[i].Entry = f.site.onDevice(c.Entry.Info.Name, c.Settings.Device)
 		}
+	}
+	if err := f.chooseBaseline(&plan); err != nil {
+		return harness.Plan{}, err
 	}
 	return plan, nil
 }
@@ -209,7 +219,9 @@ func (s site) conditions(plan harness.Plan) map[string]results.Backend {
 		name, bytes := s.describe(e.Environment)
 		b.Environment += name
 		b.DiskBytes += bytes
-		if len(b.Env) > 0 || b.Environment != "" {
+		own := s.workers[e.Info.Name]
+		b.Worker, b.Binary = own.command, own.binary
+		if len(b.Env) > 0 || b.Environment != "" || b.Worker != "" {
 			out[e.Info.Name] = b
 		}
 	}
@@ -261,7 +273,7 @@ func planHash(plan harness.Plan, s site, shared bool) (string, error) {
 		for _, a := range c.Entry.Argv {
 			argv = append(argv, shortened(a, paths))
 		}
-		cells = append(cells, cell{c.Name, c.Steps, argv, s.identity(c.Entry.Environment)})
+		cells = append(cells, cell{c.Name, c.Steps, argv, cmp.Or(s.identity(c.Entry.Environment), s.workers[c.Name.Backend].binary)})
 	}
 	var trials any = cells
 	if shared { // other trials: forked ones

@@ -47,14 +47,19 @@ func binaryHash() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return fileHash(path)
+}
+
+// fileHash is "sha256:" and the hash of a file's content.
+func fileHash(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }

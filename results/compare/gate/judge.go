@@ -3,7 +3,6 @@ package gate
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
@@ -38,6 +37,7 @@ func Judge(in Input) (Result, error) {
 	if err := j.prepare(); err != nil {
 		return Result{}, err
 	}
+	j.sorted = compare.Sort(j.runs)
 	if err := j.plan(); err != nil {
 		return Result{}, err
 	}
@@ -53,12 +53,13 @@ func Judge(in Input) (Result, error) {
 // judge is a gate on its way to a result.
 type judge struct {
 	Input
-	runs  []results.Run
-	head  int // index of the head's run
-	own   results.Policy
-	cells []pairState
-	by    []map[results.Cell][]results.Record // per run
-	out   Result
+	runs   []results.Run
+	sorted compare.Sorted
+	head   int // index of the head's run
+	own    results.Policy
+	cells  []pairState
+	by     []map[results.Cell][]results.Record // per run
+	out    Result
 }
 
 // pairState is a pair with what became of its sides.
@@ -168,26 +169,14 @@ func (j *judge) plan() error {
 		return err
 	}
 	j.out.Warnings = append(j.out.Warnings, j.Policy.unmatched(pairs)...)
-	step, _ := results.LookupMetric(compare.DefaultMetric)
-	states := make([]map[results.Cell]state, len(j.runs))
-	for i, r := range j.runs {
-		states[i] = map[results.Cell]state{}
-		for _, s := range compare.Summarize(r, step) {
-			states[i][s.Cell] = state{status: s.Status, reason: s.Reason}
-		}
-	}
-	for _, q := range pairs {
+	states := j.states(pairs)
+	for i, q := range pairs {
 		p := pairState{pairing: q, terms: j.Policy.of(q, j.own)}
 		if p.terms.ignore {
 			j.out.Ignored = append(j.out.Ignored, q.name)
 			continue
 		}
-		if q.base != nil {
-			p.base = states[0][*q.base]
-		}
-		if q.head != nil {
-			p.head = states[j.head][*q.head]
-		}
+		p.base, p.head = states[0][i], states[1][i]
 		if q.base != nil && q.head != nil && q.base.Hash != q.head.Hash {
 			p.otherWork = !j.meantToDiffer()
 		}
@@ -197,6 +186,35 @@ func (j *judge) plan() error {
 		j.cells = append(j.cells, p)
 	}
 	return nil
+}
+
+// states are what became of the cells of base and head, per pair.
+func (j *judge) states(pairs []pairing) [2][]state {
+	step, _ := results.LookupMetric(compare.DefaultMetric)
+	var all []compare.Contrast
+	for _, q := range pairs {
+		c := compare.Contrast{Metric: step}
+		if q.base != nil {
+			c.Base = compare.Sample{Run: 0, Cell: *q.base}
+		}
+		if q.head != nil {
+			c.Head = compare.Sample{Run: j.head, Cell: *q.head}
+		}
+		all = append(all, c)
+	}
+	var out [2][]state
+	base, head := j.sorted.Summaries(all)
+	for i, q := range pairs {
+		var b, h state
+		if q.base != nil {
+			b = state{status: base[i].Status, reason: base[i].Reason}
+		}
+		if q.head != nil {
+			h = state{status: head[i].Status, reason: head[i].Reason}
+		}
+		out[0], out[1] = append(out[0], b), append(out[1], h)
+	}
+	return out
 }
 
 // meantToDiffer reports whether base and head are told apart by something that
@@ -237,172 +255,12 @@ func (j *judge) shape(p pairState) (perBlock, blocks int) {
 			continue
 		}
 		for _, r := range j.by[i*j.head][*c] {
-			if len(r.BlockNS) > 0 {
-				return r.StepsPerBlock, len(r.BlockNS)
+			if n := r.Steps(); n > 0 {
+				return r.StepsPerBlock, n / r.StepsPerBlock
 			}
 		}
 	}
 	return 0, 0
-}
-
-// timed judges what scatters, all cells in one family.
-func (j *judge) timed() {
-	var contrasts []compare.Contrast
-	var at []int // index of the check
-	medians := j.medians()
-	for _, p := range j.cells {
-		if p.pairing.base == nil || p.pairing.head == nil {
-			j.add(j.alone(p))
-			continue
-		}
-		for _, name := range p.terms.metrics {
-			m, _ := results.LookupMetric(name)
-			c := Check{Kind: Timed, Metric: m.Name, Unit: m.Unit, Better: m.Better, Tolerance: p.terms.effect(name),
-				BaseValue: medians(0, *p.pairing.base, m), HeadValue: medians(j.head, *p.pairing.head, m)}
-			if p.otherWork {
-				c.Verdict, c.Outcome = compare.Missing, Fail
-				c.Reason = fmt.Sprintf("not the same work: the programs are %s and %s; hint: measure the base again", short(p.pairing.base.Hash), short(p.pairing.head.Hash))
-				j.add(p, c)
-				continue
-			}
-			contrasts = append(contrasts, compare.Contrast{
-				Base: compare.Sample{Run: 0, Cell: *p.pairing.base}, Head: compare.Sample{Run: j.head, Cell: *p.pairing.head},
-				Metric: m, MinEffect: c.Tolerance,
-			})
-			at = append(at, len(j.out.Checks))
-			j.add(p, c)
-		}
-	}
-	policy := j.own
-	policy.Alpha = j.out.Alpha
-	j.out.Family = len(contrasts)
-	for i, v := range compare.Judge(j.runs, contrasts, policy) {
-		c := &j.out.Checks[at[i]]
-		c.Ratio, c.Lo, c.Hi, c.Rounds, c.RoundsNeeded, c.Detectable = v.Ratio, v.Lo, v.Hi, v.Rounds, v.RoundsNeeded, v.Detectable
-		c.Verdict, c.Reason, c.Warnings = v.Verdict, v.Reason, v.Warnings
-		if v.Rounds > 0 && v.Ratio != nil {
-			j.out.Compared++
-		}
-	}
-}
-
-// medians returns a function that looks up the median of a cell under a metric.
-func (j *judge) medians() func(run int, c results.Cell, m results.Metric) *float64 {
-	type key struct {
-		run    int
-		metric string
-	}
-	known := map[key]map[results.Cell]*float64{}
-	return func(run int, c results.Cell, m results.Metric) *float64 {
-		k := key{run, m.Name}
-		if known[k] == nil {
-			known[k] = map[results.Cell]*float64{}
-			for _, s := range compare.Summarize(j.runs[run], m) {
-				known[k][s.Cell] = s.Median
-			}
-		}
-		return known[k][c]
-	}
-}
-
-// alone is the check of a cell that one side did not plan.
-func (j *judge) alone(p pairState) (pairState, Check) {
-	if p.pairing.head == nil {
-		return p, Check{Kind: Presence, Verdict: Vanished, Outcome: Fail, Reason: "the base has it, the head does not"}
-	}
-	return p, Check{Kind: Presence, Verdict: New, Outcome: Skip, Reason: "the head has it, the base does not"}
-}
-
-func (j *judge) add(p pairState, c Check) {
-	c.Name, c.Base, c.Head = p.name, p.pairing.base, p.pairing.head
-	j.out.Checks = append(j.out.Checks, c)
-}
-
-// exact judges the facts of cells.
-func (j *judge) exact() {
-	for _, t := range j.Policy.Exact {
-		if t.Metric == setupBytes {
-			continue
-		}
-		f := factOf(t.Metric)
-		for _, p := range j.cells {
-			if !p.measured() {
-				continue
-			}
-			base, why := f.value(j.by[0][*p.pairing.base])
-			head, whyNot := f.value(j.by[j.head][*p.pairing.head])
-			j.add(p, j.fact(f, t, base, head, why, whyNot))
-		}
-	}
-}
-
-// fact holds two values of a fact against each other.
-func (j *judge) fact(f fact, t Tolerance, base, head *float64, why, whyNot string) Check {
-	c := Check{Kind: Exact, Metric: f.name, Unit: f.unit, Better: -1, Tolerance: t.Relative, BaseValue: base, HeadValue: head}
-	switch {
-	case base == nil && head == nil:
-		c.Verdict, c.Outcome, c.Reason = compare.Missing, Skip, why
-	case head == nil:
-		c.Verdict, c.Outcome, c.Reason = Vanished, Fail, "head: "+whyNot
-	case base == nil:
-		c.Verdict, c.Outcome, c.Reason = New, Skip, "base: "+why
-	default:
-		c.Ratio = ratio(*base, *head)
-		c.Verdict = map[int]compare.Verdict{+1: compare.Regressed, 0: compare.Equivalent, -1: compare.Improved}[beyond(*base, *head, t.Relative)]
-		j.out.Compared++
-	}
-	return c
-}
-
-// memory judges the peaks of memory trials.
-func (j *judge) memory() {
-	for _, t := range j.Policy.Memory {
-		m, _ := results.LookupMetric(t.Metric)
-		for _, p := range j.cells {
-			if !p.measured() {
-				continue
-			}
-			base, head := peaks(j.by[0][*p.pairing.base], m), peaks(j.by[j.head][*p.pairing.head], m)
-			c := Check{Kind: Memory, Metric: m.Name, Unit: m.Unit, Better: m.Better, Tolerance: t.Relative}
-			switch {
-			case len(base) == 0 && len(head) == 0:
-				c.Verdict, c.Outcome, c.Reason = compare.Missing, Undecided, "no memory trial tells "+m.Name
-			case len(head) == 0:
-				c.Verdict, c.Outcome, c.Reason = Vanished, Fail, "head: no memory trial tells "+m.Name
-			case len(base) == 0:
-				c.Verdict, c.Outcome, c.Reason = New, Skip, "base: no memory trial tells "+m.Name
-			default:
-				judgePeaks(&c, base, head)
-				j.out.Compared++
-			}
-			j.add(p, c)
-		}
-	}
-}
-
-// setups judges the disk that backends take, once per pair of backends.
-func (j *judge) setups() {
-	i := slices.IndexFunc(j.Policy.Exact, func(t Tolerance) bool { return t.Metric == setupBytes })
-	if i < 0 {
-		return
-	}
-	type backends struct{ base, head string }
-	seen := map[backends]bool{}
-	for _, p := range j.cells {
-		if p.pairing.base == nil || p.pairing.head == nil {
-			continue
-		}
-		b := backends{p.pairing.base.Backend, p.pairing.head.Backend}
-		if seen[b] {
-			continue
-		}
-		seen[b] = true
-		base, why := setup(j.runs[0], b.base)
-		head, whyNot := setup(j.runs[j.head], b.head)
-		c := j.fact(factOf(setupBytes), j.Policy.Exact[i], base, head, why, whyNot)
-		c.Name = "backend=" + b.head
-		j.out.Checks = append(j.out.Checks, c)
-	}
 }
 
 // short is the beginning of a hash that tells it from others.

@@ -19,7 +19,7 @@ type pairing struct {
 // out of the head.
 func pair(base, head []results.Cell, from, to Selector, oneRun bool) ([]pairing, error) {
 	var named []string
-	for _, k := range keys {
+	for _, k := range results.CellKeys {
 		if from[k] != "" || to[k] != "" {
 			named = append(named, k)
 		}
@@ -76,8 +76,8 @@ func selected(cells []results.Cell, s Selector, out []results.Cell) []results.Ce
 // ambiguous says which two cells answer to the same one.
 func ambiguous(flag string, s Selector, a, b *results.Cell) error {
 	var differ []string
-	for _, k := range keys {
-		if part(*a, k) != part(*b, k) {
+	for _, k := range results.CellKeys {
+		if a.Part(k) != b.Part(k) {
 			differ = append(differ, k)
 		}
 	}
@@ -87,14 +87,14 @@ func ambiguous(flag string, s Selector, a, b *results.Cell) error {
 // choices lists what the cells have for the first key of a selector that no cell
 // answers to.
 func choices(cells []results.Cell, s Selector) string {
-	for _, k := range keys {
+	for _, k := range results.CellKeys {
 		want, ok := s[k]
 		if !ok {
 			continue
 		}
 		var have []string
 		for _, c := range cells {
-			if v := part(c, k); !slices.Contains(have, v) {
+			if v := c.Part(k); !slices.Contains(have, v) {
 				have = append(have, v)
 			}
 		}

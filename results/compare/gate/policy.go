@@ -3,7 +3,6 @@ package gate
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/dlbench/dlbench/results"
 )
@@ -106,6 +105,22 @@ func (p Policy) of(q pairing, own results.Policy) terms {
 	return t
 }
 
+// Judged are the timed metrics that the policy names.
+func (p Policy) Judged() []string {
+	var names []string
+	all := []Metrics{p.Metrics}
+	for _, o := range p.Cells {
+		all = append(all, o.Metrics)
+	}
+	for _, m := range all {
+		for _, mode := range modes {
+			names = append(names, m[mode]...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // unmatched are warnings about overrides that no cell has, which are typing
 // errors more often than not.
 func (p Policy) unmatched(pairs []pairing) []string {
@@ -155,14 +170,3 @@ func home(metric string) string {
 
 // modes that a policy may tell apart.
 var modes = []string{"train", "infer"}
-
-// describe is the policy's metrics in one line, for outputs.
-func (m Metrics) describe() string {
-	var parts []string
-	for _, mode := range modes {
-		if len(m[mode]) > 0 {
-			parts = append(parts, mode+" "+strings.Join(m[mode], ", "))
-		}
-	}
-	return strings.Join(parts, "; ")
-}

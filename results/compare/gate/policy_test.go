@@ -51,7 +51,7 @@ func TestParsePolicy(t *testing.T) {
 	if !reflect.DeepEqual(p, want) {
 		t.Errorf("got  %+v\nwant %+v", p, want)
 	}
-	if got := p.Metrics.describe(); got != "train step-time; infer step-time, latency-p99" {
+	if got := strings.Join(p.Judged(), " "); got != "latency-p99 step-time throughput" {
 		t.Errorf("%q", got)
 	}
 	p, err = ParsePolicy("gate.yaml", []byte("exact: [params, model-flops]\nmetric: throughput\n"))

@@ -60,8 +60,9 @@ type Check struct {
 	// Tolerance is relative: the minimum effect of what is timed, else what the
 	// policy tolerates.
 	Tolerance float64
-	// Of what is timed: the rounds that both sides have, the fewest that can decide,
-	// and the smallest relative effect that would have been shown, 0: none.
+	// Of what is timed: the rounds that both sides have, the fewest that can decide
+	// (0: none of those that were planned), and the smallest relative effect that
+	// would have been shown, 0: none.
 	Rounds, RoundsNeeded int
 	Detectable           float64
 	Verdict              compare.Verdict
@@ -81,6 +82,9 @@ func (c Check) ID() string {
 	}
 	return c.Name + " " + c.Metric
 }
+
+// CouldDecide reports whether a timed check has the rounds that a verdict takes.
+func (c Check) CouldDecide() bool { return c.RoundsNeeded > 0 && c.Rounds >= c.RoundsNeeded }
 
 // Side is where the trials of base or head come from.
 type Side struct {
@@ -149,17 +153,24 @@ func (r Result) Nothing() string {
 	if r.Compared == 0 {
 		return "nothing was compared: " + reasonOf(r.Checks)
 	}
-	short, need := 0, 0
+	timed, measured, need := 0, 0, 0
 	for _, c := range r.Checks {
-		switch {
-		case c.Outcome == Skip:
-		case c.Kind != Timed || c.Verdict != compare.Inconclusive || c.Rounds >= c.RoundsNeeded:
-			return ""
-		default:
-			short, need = max(short, c.Rounds), max(need, c.RoundsNeeded)
+		if c.Kind != Timed || c.Outcome == Skip {
+			continue
 		}
+		if c.Outcome != Undecided || c.Verdict == compare.Inconclusive && c.CouldDecide() {
+			return ""
+		}
+		timed++
+		measured, need = max(measured, c.Rounds), max(need, c.RoundsNeeded)
 	}
-	return fmt.Sprintf("no verdict is possible: %d %s, and one takes %d at least; measure more", short, rounds(short), need)
+	if timed == 0 {
+		return ""
+	}
+	if need == 0 {
+		return fmt.Sprintf("no verdict is possible: the rounds of the run are too few for %d timed checks at alpha %g; plan more rounds", r.Family, r.Alpha)
+	}
+	return fmt.Sprintf("no verdict is possible: %d %s, and one takes %d at least; measure more", measured, rounds(measured), need)
 }
 
 // reasonOf is the first reason among checks.

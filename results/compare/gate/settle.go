@@ -131,6 +131,9 @@ func (j *judge) settleTimed(c *Check, p pairState) {
 				c.Reason = s.reason
 			}
 		}
+		if c.Reason == "" && c.Rounds < j.own.MaxRounds { // the run's own family, alpha and minimum effect may be easier
+			c.Reason = fmt.Sprintf("the run stopped after %d of at most %d rounds", c.Rounds, j.own.MaxRounds)
+		}
 	}
 }
 

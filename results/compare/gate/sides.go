@@ -72,7 +72,7 @@ func other(cells []results.Cell, s Selector, flag string) (Selector, error) {
 func values(cells []results.Cell, key string) []string {
 	var have []string
 	for _, c := range cells {
-		if v := part(c, key); !slices.Contains(have, v) {
+		if v := c.Part(key); !slices.Contains(have, v) {
 			have = append(have, v)
 		}
 	}
