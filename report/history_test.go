@@ -42,6 +42,8 @@ func goldenHistory(t testing.TB) history.History {
 		switch day {
 		case 6:
 			run.Meta.Label = `<script>alert("6")</script> | *x*`
+		case 7:
+			run.Meta.Label = "=1+1"
 		case 13:
 			run.Meta.Host.CPU = "Another <CPU>"
 		}
@@ -159,6 +161,9 @@ func TestHistoryForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&b).ReadAll()
+	if err == nil && rows[8][10] != "'=1+1" {
+		t.Errorf("a spreadsheet would compute %q", rows[8][10])
+	}
 	if err != nil || len(rows) != 1+3*14 {
 		t.Errorf("%d lines of CSV, %v", len(rows), err)
 	}
