@@ -29,7 +29,7 @@ type Comparison struct {
 	Base      []selection.Part `json:"base"` // what the base has, in the keys that are compared
 	Alpha     float64          `json:"alpha"`
 	MinEffect float64          `json:"min_effect"`
-	Family    int              `json:"family"` // comparisons that share alpha
+	Family    int              `json:"family"` // comparisons that share alpha: those that were planned
 	Lines     []ComparisonLine `json:"comparisons"`
 	Warnings  []string         `json:"warnings,omitempty"` // of the runs as a whole
 }
@@ -40,6 +40,8 @@ type ComparedRun struct {
 	Dir     string `json:"dir"`
 	Suite   string `json:"suite"`
 	Started string `json:"started"`
+	// NoiseFloor is what A/A runs had shown of its host; empty: nothing.
+	NoiseFloor string `json:"noise_floor,omitempty"`
 }
 
 // ComparisonLine is one comparison. The ratio is head over base.
@@ -102,9 +104,9 @@ func Compare(runs []results.Run, q ComparisonQuery) (Comparison, error) {
 	if q.Alpha != nil {
 		policy.Alpha = *q.Alpha
 	}
-	t := Comparison{Base: chosen.Base, Alpha: policy.Alpha, MinEffect: policy.MinEffect, Family: len(chosen.Lines), Lines: []ComparisonLine{}}
+	t := Comparison{Base: chosen.Base, Alpha: policy.Alpha, MinEffect: policy.MinEffect, Lines: []ComparisonLine{}}
 	for i, r := range runs {
-		t.Runs = append(t.Runs, ComparedRun{labels[i], r.Dir, r.Meta.Suite, r.Meta.Started})
+		t.Runs = append(t.Runs, ComparedRun{labels[i], r.Dir, r.Meta.Suite, r.Meta.Started, NoiseFloor(r.Meta)})
 	}
 	by := metricsOf{runs: runs, labels: labels, name: q.Metric}
 	contrasts := make([]compare.Contrast, len(chosen.Lines))
@@ -116,13 +118,41 @@ func Compare(runs []results.Run, q ComparisonQuery) (Comparison, error) {
 		contrasts[i] = compare.Contrast{Base: l.Base, Head: l.Head, Metric: m, MinEffect: policy.MinEffect, Barred: l.Reason}
 	}
 	sorted := compare.Sort(runs)
-	verdicts := sorted.Judge(contrasts, policy)
+	verdicts, family := judge(sorted, chosen.Lines, contrasts, policy)
+	t.Family = family
 	bases, heads := sorted.Summaries(contrasts)
 	for i, l := range chosen.Lines {
 		t.Lines = append(t.Lines, comparisonLine(l, contrasts[i].Metric, verdicts[i], bases[i], heads[i], chosen.Base, labels, apart))
 	}
 	t.Warnings = slices.Concat(by.warnings, t.doubts(runs, sorted, chosen))
 	return t, nil
+}
+
+// judge has compare judge the lines. Those that could never be compared, which
+// the plans tell, take no part of alpha: so the lines of one run are judged as its
+// report judges them.
+func judge(sorted compare.Sorted, lines []selection.Line, contrasts []compare.Contrast, p results.Policy) (list []compare.Comparison, family int) {
+	var planned, others []compare.Contrast
+	for i, l := range lines {
+		if l.Absent || l.Reason != "" {
+			others = append(others, contrasts[i])
+		} else {
+			planned = append(planned, contrasts[i])
+		}
+	}
+	judged, missing := sorted.Judge(planned, p), sorted.Judge(others, p)
+	for i := range missing {
+		missing[i].Needed = 0 // of another family
+	}
+	for _, l := range lines {
+		from := &judged
+		if l.Absent || l.Reason != "" {
+			from = &missing
+		}
+		list = append(list, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return list, len(planned)
 }
 
 // hostsApart lists, by run, what differs between its host and that of the first
@@ -214,16 +244,16 @@ func comparisonLine(l selection.Line, m results.Metric, c compare.Comparison, ba
 	}
 	for i, s := range []compare.Summary{base, head} {
 		name := sideName(key, []compare.Sample{l.Base, l.Head}[i], labels)
-		if s.Reason != "" && l.Reason == "" {
-			state := ""
-			if s.Status != compare.StatusOK && s.Status != compare.StatusMissing {
-				state = s.Status + ": "
+		if s.Reason != "" && l.Reason == "" && !(l.Absent && s.Trials == 0 && s.Status == compare.StatusMissing) {
+			why := s.Reason
+			if s.Status != compare.StatusOK && s.Status != compare.StatusMissing && !strings.HasPrefix(why, s.Status+" in ") {
+				why = s.Status + ": " + why
 			}
-			why := name + ": " + state + s.Reason
-			if line.Reason == "" && i == 1 && s.Status != compare.StatusOK {
-				line.Reason = why
-			} else {
-				warn(why)
+			switch {
+			case line.Reason == "" && i == 1 && s.Status != compare.StatusOK:
+				line.Reason = name + ": " + why
+			case !strings.HasSuffix(line.Reason, s.Reason):
+				warn(name + ": " + why)
 			}
 		}
 		for _, w := range s.Warnings {
@@ -278,7 +308,7 @@ func (t Comparison) doubts(runs []results.Run, sorted compare.Sorted, chosen sel
 	}
 	if len(t.Lines) == 0 {
 		all = append(all, "nothing is compared: no cell differs from the base in "+keyNames(t.Base)+" alone")
-	} else if !slices.ContainsFunc(t.Lines, func(l ComparisonLine) bool { return l.RoundsNeeded > 0 || l.Rounds == 0 }) {
+	} else if slices.ContainsFunc(t.Lines, func(l ComparisonLine) bool { return l.Rounds > 0 && l.RoundsNeeded == 0 }) {
 		all = append(all, fmt.Sprintf("no verdict is possible: %s share alpha %g, which takes more rounds than were planned", counts(t.Family, "comparison", "").EN, t.Alpha))
 	}
 	return all

@@ -74,10 +74,11 @@ func (t Comparison) table(lines []ComparisonLine, notes *comparisonNotes) compar
 			shared = append(shared, s)
 		}
 	}
-	title := first.Metric + " (" + first.Unit + ", " + first.Better + " is better)"
+	title := ""
 	for _, p := range first.Table {
-		title = p.Key + " " + plain(line(p.Value)) + " · " + title
+		title += p.Key + " " + plain(line(p.Value)) + " · "
 	}
+	title += first.Metric + " (" + first.Unit + ", " + first.Better + " is better)"
 	if len(shared) > 0 {
 		title += " · " + strings.Join(shared, " ")
 	}
@@ -224,7 +225,7 @@ func (t Comparison) answer() string {
 	for _, p := range t.Base {
 		base += " " + p.Key + "=" + plain(line(p.Value))
 	}
-	s := plain(counts(t.Family, "comparison", "").EN) + " with" + base
+	s := plain(counts(len(t.Lines), "comparison", "").EN) + " with" + base
 	if len(words) > 0 {
 		s += ": " + strings.Join(words, ", ")
 	}
@@ -233,6 +234,6 @@ func (t Comparison) answer() string {
 
 // terms says how sure the verdicts are, in one line.
 func (t Comparison) terms() string {
-	return plain(fmt.Sprintf("Verdicts: a false one anywhere with probability at most %s; changes below %s are none. The evidence must reach what stands behind its slash.",
-		percent(t.Alpha).EN, percent(t.MinEffect).EN))
+	return plain(fmt.Sprintf("Verdicts: a false one anywhere with probability at most %s, of %s; changes below %s are none. The evidence must reach what stands behind its slash.",
+		percent(t.Alpha).EN, counts(t.Family, "comparison", "").EN, percent(t.MinEffect).EN))
 }

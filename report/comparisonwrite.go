@@ -24,18 +24,42 @@ func CompareText(w io.Writer, t Comparison, o TextOptions) error {
 	fmt.Fprintf(&b, "%s\n", t.answer())
 	tables, notes := t.tables()
 	for _, drawn := range tables {
-		fmt.Fprintf(&b, "\n%s\n%s\n", drawn.Title, drawn.text(o))
+		fmt.Fprintf(&b, "\n%s\n%s\n", pretty.WrapSoft(drawn.Title, wrapAt(o.Width)), drawn.fit(o))
 	}
-	t.closing(&b, notes, func(s string) string { return s })
+	t.closing(&b, notes, func(s string) string { return pretty.WrapSoft(s, wrapAt(o.Width)) })
 	_, err := io.WriteString(w, trailing.ReplaceAllString(b.String(), "\n"))
 	return err
+}
+
+// fit draws a table without evidence, then without rounds, where the terminal is
+// too narrow.
+func (c comparisonTable) fit(o TextOptions) string {
+	s := c.text(o)
+	for _, column := range []string{"evidence", "rounds"} {
+		if o.Width <= 0 || pretty.LongestLineLen(s) <= o.Width {
+			break
+		}
+		c = c.without(column)
+		s = c.text(o)
+	}
+	return s
+}
+
+// without is the table without a column.
+func (c comparisonTable) without(column string) comparisonTable {
+	at := slices.Index(c.Head, column)
+	less := comparisonTable{Title: c.Title, Head: slices.Delete(slices.Clone(c.Head), at, at+1)}
+	for _, r := range c.Rows {
+		less.Rows = append(less.Rows, slices.Delete(slices.Clone(r), at, at+1))
+	}
+	return less
 }
 
 // text draws a table; the head's verdict is coloured where the terminal can.
 func (c comparisonTable) text(o TextOptions) string {
 	t := table.NewWriter()
 	t.SetStyle(bare)
-	verdict := len(c.Head) - 4
+	verdict := slices.Index(c.Head, "verdict")
 	var configs []table.ColumnConfig
 	for i := range c.Head {
 		align := pretty.AlignRight
@@ -72,7 +96,7 @@ func CompareMarkdown(w io.Writer, t Comparison) error {
 			fmt.Fprintf(&b, "| %s |\n", joinEscaped(r))
 		}
 	}
-	t.closing(&b, notes, escape)
+	t.closing(&b, notes, func(s string) string { return "- " + escape(strings.TrimPrefix(s, "- ")) })
 	_, err := w.Write(b.Bytes())
 	return err
 }
@@ -93,6 +117,13 @@ func (t Comparison) closing(b *bytes.Buffer, notes []string, show func(string) s
 	}
 	for _, w := range t.Warnings {
 		fmt.Fprintf(b, "- %s\n", show(plain(line(w))))
+	}
+	quoted := map[string]bool{}
+	for _, r := range t.Runs { // of one host mostly, so the same
+		if r.NoiseFloor != "" && !quoted[r.NoiseFloor] {
+			quoted[r.NoiseFloor] = true
+			fmt.Fprintf(b, "%s\n", show(r.NoiseFloor))
+		}
 	}
 	if len(t.Lines) > 0 {
 		fmt.Fprintf(b, "%s\n", show(t.terms()))

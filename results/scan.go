@@ -32,6 +32,7 @@ type memo struct {
 	workers map[string]Worker
 	blocks  []int64 // of one trial, to be copied
 	phases  []Phase // likewise
+	lines   int     // how many the next chunk may have
 }
 
 // memoSize bounds each map of a memo: what varies from trial to trial is no
@@ -113,6 +114,17 @@ func (s *scanner) text(v *string) bool {
 	at := s.i
 	if raw, ok := s.simple(); ok {
 		*v = s.intern(raw)
+		return true
+	}
+	s.i = at
+	return s.slow(v)
+}
+
+// unique reads a string that no other trial has.
+func (s *scanner) unique(v *string) bool {
+	at := s.i
+	if raw, ok := s.simple(); ok {
+		*v = string(raw)
 		return true
 	}
 	s.i = at

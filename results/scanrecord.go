@@ -14,7 +14,7 @@ var recordFields = []field[Record]{
 	{"planned", func(s *scanner, r *Record) bool { return s.count(&r.Planned) }},
 	{"cell", func(s *scanner, r *Record) bool { return remembered(s, &r.Cell, s.cells) }},
 	{"work", func(s *scanner, r *Record) bool { return remembered(s, &r.Work, s.works) }},
-	{"start", func(s *scanner, r *Record) bool { return s.text(&r.Start) }},
+	{"start", func(s *scanner, r *Record) bool { return s.unique(&r.Start) }},
 	{"wall_ns", func(s *scanner, r *Record) bool { return s.whole(&r.WallNS) }},
 	{"end", func(s *scanner, r *Record) bool { return s.text(&r.End) }},
 	{"reason", func(s *scanner, r *Record) bool { return s.text(&r.Reason) }},

@@ -14,14 +14,18 @@ func readTrials(in io.Reader, path string, planned map[Cell]bool, keep func(*Rec
 		round, attempt int
 	}
 	first := map[trial]int{}
+	var parts [][]Record
+	n := 0 // records so far
 	reader := lineReader{parse: func(m *memo, c *chunk) { c.parse(m, planned, keep) }}
 	rest := reader.read(in, func(c *chunk) bool {
-		for _, r := range c.records {
-			records = append(records, r)
+		parts = append(parts, c.records)
+		for i := range c.records {
+			r := &c.records[i]
+			n++
 			if r.Kind != KindTime {
 				continue
 			}
-			t, n := trial{r.Cell, r.Round, r.Attempt}, len(records)
+			t := trial{r.Cell, r.Round, r.Attempt}
 			if before := first[t]; before != 0 {
 				err = fmt.Errorf("%s:%d: %s has round %d, attempt %d in line %d already; hint: delete the copy", path, n, r.Cell.Name(), r.Round, r.Attempt, before)
 				return false
@@ -29,7 +33,7 @@ func readTrials(in io.Reader, path string, planned map[Cell]bool, keep func(*Rec
 			first[t] = n
 		}
 		if c.err != nil {
-			err = fmt.Errorf("%s:%d: %w", path, len(records)+1, c.err)
+			err = fmt.Errorf("%s:%d: %w", path, n+1, c.err)
 			return false
 		}
 		whole += c.size
@@ -38,12 +42,20 @@ func readTrials(in io.Reader, path string, planned map[Cell]bool, keep func(*Rec
 	if err != nil {
 		return nil, 0, 0, err
 	}
+	if n > 0 {
+		records = make([]Record, 0, n)
+		for _, p := range parts {
+			records = append(records, p...)
+		}
+	}
 	return records, whole, int64(len(rest)), nil
 }
 
 // parse reads the chunk's lines up to the first that is no record of a run with
 // these cells.
 func (c *chunk) parse(m *memo, planned map[Cell]bool, keep func(*Record)) {
+	c.records = make([]Record, 0, m.lines)
+	defer func() { m.lines = len(c.records) + len(c.records)/8 }()
 	for lines := c.lines; len(lines) > 0 && c.err == nil; {
 		end := bytes.IndexByte(lines, '\n') + 1
 		r, err := m.record(lines[:end])

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DLBENCH_CACHE", filepath.Join(os.TempDir(), "dlbench-test-cache"))
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "synthetic": synthetic},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "synthetic": synthetic, "madeup": madeup, "swap": swap},
 	})
 }
 

@@ -114,7 +114,7 @@ func (s *selector) pair(f *kin, head sample) (Line, error) {
 	line := Line{Head: head.Sample}
 	if len(f.bases) == 0 {
 		base, err := s.likeBase(head.Sample)
-		line.Base = base
+		line.Base, line.Absent = base, true
 		return line, err
 	}
 	sameWork := func(b sample) bool {
@@ -147,7 +147,7 @@ func (s *selector) vanished(f *kin) (lines []Line) {
 				continue
 			}
 			if m, err := s.filter.Match(result(s.partsOf(run, b.Cell))); err == nil && m.Any() {
-				lines = append(lines, Line{Base: b.Sample, Head: compare.Sample{Run: run, Cell: b.Cell}})
+				lines = append(lines, Line{Base: b.Sample, Head: compare.Sample{Run: run, Cell: b.Cell}, Absent: true})
 			}
 		}
 	}

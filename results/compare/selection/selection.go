@@ -41,6 +41,8 @@ type Part struct {
 type Line struct {
 	Table, Row, Col []Part // of the head
 	Base, Head      compare.Sample
+	// Absent: the run of one of the two did not plan it.
+	Absent bool
 	// Reason is why the two must not be compared, in one line; empty: they may.
 	Reason string
 }
