@@ -104,6 +104,9 @@ func floors(r results.CalibrationRun) text {
 	if r.Gates.Count > 0 {
 		t = textf("%s; %d of %d A/A gates raised a false alarm", "%s；%[3]d 次 A/A 判定中误报 %[2]d 次", t, r.Gates.FalseAlarms, r.Gates.Count)
 	}
+	if !r.Quiet() {
+		t = textf("%s; the host was not quiet, %d of %d trials were disturbed", "%s；主机并非空闲，%[3]d 次试验中有 %[2]d 次受到干扰", t, r.Disturbed, r.Trials)
+	}
 	return t
 }
 

@@ -19,17 +19,24 @@ type Calibration struct {
 // CalibrationRun is one A/A run and what it showed. Effects and standard
 // deviations are relative: of the natural logarithm of the step time.
 type CalibrationRun struct {
-	Started   string      `json:"started"` // RFC 3339, UTC
-	Command   []string    `json:"command"`
-	Version   string      `json:"version"` // of dlbench
-	Suite     string      `json:"suite"`
-	Mask      []int       `json:"mask"` // CPUs granted
-	MinEffect float64     `json:"min_effect"`
-	Alpha     float64     `json:"alpha"`
-	Family    int         `json:"family"` // comparisons that share alpha in each of the gates
-	Gates     Gates       `json:"gates"`  // a gate raises a false alarm where any of its cells does
+	Started   string   `json:"started"` // RFC 3339, UTC
+	Command   []string `json:"command"`
+	Version   string   `json:"version"` // of dlbench
+	Suite     string   `json:"suite"`
+	Mask      []int    `json:"mask"` // CPUs granted
+	MinEffect float64  `json:"min_effect"`
+	Alpha     float64  `json:"alpha"`
+	Family    int      `json:"family"` // comparisons that share alpha in each of the gates
+	Gates     Gates    `json:"gates"`  // a gate raises a false alarm where any of its cells does
+	// Trials are the valid timed ones, and Disturbed those of them during which
+	// something else happened on the host.
+	Trials    int         `json:"trials"`
+	Disturbed int         `json:"disturbed_trials"`
 	Cells     []CellNoise `json:"cells"`
 }
+
+// Quiet reports whether at most half of the trials were disturbed.
+func (r CalibrationRun) Quiet() bool { return 2*r.Disturbed <= r.Trials }
 
 // Gates counts A/A gates: each is a drawn stretch of rounds in which the two
 // labels of each round are exchanged or not by the toss of a coin.
@@ -157,6 +164,9 @@ func (r CalibrationRun) valid() error {
 	}
 	if err := within("alpha", r.Alpha, 0, 1); err != nil {
 		return err
+	}
+	if r.Disturbed < 0 || r.Disturbed > r.Trials {
+		return fmt.Errorf("disturbed_trials %d of %d trials", r.Disturbed, r.Trials)
 	}
 	if err := r.Gates.valid(); err != nil {
 		return err

@@ -101,6 +101,7 @@ func TestParseCalibrationRefuses(t *testing.T) {
 		{"no cell", func(r *CalibrationRun) { r.Cells = nil }, "runs[0]: cells: none"},
 		{"no date", func(r *CalibrationRun) { r.Started = "yesterday" }, `started "yesterday"`},
 		{"alpha", func(r *CalibrationRun) { r.Alpha = 2 }, "alpha 2: expected 0 to 1"},
+		{"disturbed", func(r *CalibrationRun) { r.Disturbed = 1 }, "disturbed_trials 1 of 0 trials"},
 		{"no trial", func(r *CalibrationRun) { r.Cells[0].Trials = 0 }, "trials 0: expected at least 1"},
 		{"negative", func(r *CalibrationRun) { r.Cells[0].Between = -1 }, "between_sd -1: expected"},
 		{"interval", func(r *CalibrationRun) { r.Cells[0].BetweenLow = 1 }, "between_sd_low 1: expected 0 to 0.022"},

@@ -42,6 +42,7 @@ func Of(run results.Run) (c results.CalibrationRun, skipped []string, err error)
 		return c, skipped, fmt.Errorf("nothing to calibrate with: no cell was measured as %s and as %s in %d rounds or more%s", "X"+LabelA, "X"+LabelB, MinRounds, first(skipped))
 	}
 	c.Family = len(pairs)
+	c.Disturbed, c.Trials = compare.Disturbed(run)
 	for _, p := range pairs {
 		c.Cells = append(c.Cells, p.noise(c.MinEffect, c.Alpha, c.Family))
 	}

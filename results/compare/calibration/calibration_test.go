@@ -35,7 +35,7 @@ func TestOf(t *testing.T) {
 	if err != nil || len(skipped) > 0 {
 		t.Fatal(err, skipped)
 	}
-	if c.Started != run.Meta.Started || !reflect.DeepEqual(c.Command, run.Meta.Command) || c.Version != run.Meta.Version || c.Family != 3 || len(c.Cells) != 3 {
+	if c.Started != run.Meta.Started || !reflect.DeepEqual(c.Command, run.Meta.Command) || c.Version != run.Meta.Version || c.Family != 3 || len(c.Cells) != 3 || c.Trials != 150 || c.Disturbed != 0 || !c.Quiet() {
 		t.Errorf("of the run: %+v", c)
 	}
 	for _, n := range c.Cells {
@@ -95,6 +95,18 @@ func TestGatesExchangeLabels(t *testing.T) {
 	pairs, _ := usable(run)
 	if g := drawGates(pairs, run.Meta, 0.05, 0.05); g.all.FalseAlarms > gateCount/10 || g.all.Equivalent > 0 {
 		t.Errorf("%+v: expected hardly any alarm, and nothing called equivalent", g.all)
+	}
+}
+
+func TestOfBusyHost(t *testing.T) {
+	busy := resultstest.Fault{Cell: resultstest.Backend("eager"+LabelB, ""), Disturbed: true}
+	some, _, err := Of(aa(resultstest.Config{Rounds: 10, Noise: 0.02, Faults: []resultstest.Fault{busy}}))
+	if err != nil || some.Disturbed != 30 || some.Trials != 60 || !some.Quiet() {
+		t.Errorf("half of the trials disturbed: %d of %d, %v", some.Disturbed, some.Trials, err)
+	}
+	busy.Cell = func(results.Cell) bool { return true }
+	if all, _, err := Of(aa(resultstest.Config{Rounds: 10, Noise: 0.02, Faults: []resultstest.Fault{busy}})); err != nil || all.Quiet() {
+		t.Errorf("all of the trials disturbed: %d of %d, %v", all.Disturbed, all.Trials, err)
 	}
 }
 
