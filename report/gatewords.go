@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -192,6 +193,9 @@ func gateValue(v float64, unit string) string {
 	return count(v) + nbsp + unit
 }
 
+// trialsOf is how a warning of a side counts its trials.
+var trialsOf = regexp.MustCompile(`\b\d+ of \d+ trials\b`)
+
 // gateDoubts are the warnings of the whole and those of checks, each kind once
 // with the names of its checks.
 func gateDoubts(r gate.Result, lines []gateLine) []string {
@@ -202,7 +206,7 @@ func gateDoubts(r gate.Result, lines []gateLine) []string {
 	where := map[string][]string{}
 	for _, l := range lines {
 		for _, w := range l.Doubts {
-			kind := bracketed.ReplaceAllString(w, "")
+			kind := bracketed.ReplaceAllString(trialsOf.ReplaceAllString(w, "trials"), "")
 			if where[kind] == nil {
 				kinds = append(kinds, kind)
 			}

@@ -69,6 +69,9 @@ type Comparison struct {
 	Needed       float64 // the evidence that a verdict takes
 	Detectable   float64 // smallest relative effect that the cap of rounds would have shown with 80 % probability, given the spread; 0: none
 	Verdict      Verdict
+	// TooShort: the trials of a side are too short to be confirmed, and more of them
+	// would be as short.
+	TooShort bool
 	// Reason is why there is no verdict though the head's own trials are fine: the
 	// baseline's state, or doubts that weigh more than the evidence. One line, also
 	// among the warnings; empty otherwise.

@@ -117,6 +117,7 @@ func (c *cellTrials) tooShort() bool { return 2*c.short > len(c.timed) }
 func (c *Comparison) withholdShort(m results.Metric, sides ...*cellTrials) {
 	for _, side := range sides {
 		if m.Segment && side.tooShort() {
+			c.TooShort = true
 			c.withhold(fmt.Sprintf("no verdict: most trials of %s measured for less than %d ms, too short for the harness's clock to confirm", side.cell.Backend, shortNS/1_000_000))
 		}
 	}

@@ -59,7 +59,7 @@ type Override struct {
 	Metrics   Metrics
 	MinEffect Effects
 	Undecided string
-	Ignore    bool
+	Ignore    *bool
 }
 
 // terms are what holds for one cell.
@@ -91,7 +91,9 @@ func (p Policy) of(q pairing, own results.Policy) terms {
 		if o.Undecided != "" {
 			t.undecided = o.Undecided
 		}
-		t.ignore = o.Ignore
+		if o.Ignore != nil {
+			t.ignore = *o.Ignore
+		}
 		effects = append(effects, o.MinEffect)
 	}
 	t.effect = func(metric string) float64 {

@@ -45,7 +45,7 @@ func TestParsePolicy(t *testing.T) {
 		Cells: []Override{
 			{Match: "TextLstm*", MinEffect: Effects{All: 0.1}, Undecided: UndecidedPass},
 			{Match: "*/mode=infer/*", Metrics: Metrics{"train": throughput, "infer": throughput}},
-			{Match: "Tiny*", Ignore: true},
+			{Match: "Tiny*", Ignore: new(true)},
 		},
 	}
 	if !reflect.DeepEqual(p, want) {

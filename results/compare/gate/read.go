@@ -54,7 +54,10 @@ func override(v strictyaml.Value) Override {
 	m := v.Mapping(overrideKeys)
 	o := Override{
 		Match: pattern(m.Need("match")), Metrics: metrics(m.Get("metric")), MinEffect: effects(m.Get("min-effect")),
-		Undecided: undecided(m.Get("undecided")), Ignore: m.Get("ignore").Boolean(false),
+		Undecided: undecided(m.Get("undecided")),
+	}
+	if ignore := m.Get("ignore"); !ignore.Missing() {
+		o.Ignore = new(ignore.Boolean(false))
 	}
 	if v.Err() == nil && len(m.Keys) == 1 {
 		v.Fail("only a match: expected one of metric, min-effect, undecided, ignore beside it")

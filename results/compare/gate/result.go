@@ -65,8 +65,11 @@ type Check struct {
 	// would have been shown, 0: none.
 	Rounds, RoundsNeeded int
 	Detectable           float64
-	Verdict              compare.Verdict
-	Outcome              Outcome
+	// Blind: more rounds would not decide it, because trials are too short to be
+	// confirmed or are not proven the same work.
+	Blind   bool
+	Verdict compare.Verdict
+	Outcome Outcome
 	// Fails tells that the build fails for it.
 	Fails bool
 	// Reason is why there is no verdict, or what the check is about, in one line;
@@ -154,18 +157,25 @@ func (r Result) Nothing() string {
 		return "nothing was compared: " + reasonOf(r.Checks)
 	}
 	timed, measured, need := 0, 0, 0
+	var blind []Check
 	for _, c := range r.Checks {
 		if c.Kind != Timed || c.Outcome == Skip {
 			continue
 		}
-		if c.Outcome != Undecided || c.Verdict == compare.Inconclusive && c.CouldDecide() {
+		if c.Outcome != Undecided || c.Verdict == compare.Inconclusive && c.CouldDecide() && !c.Blind {
 			return ""
 		}
 		timed++
+		if c.Blind {
+			blind = append(blind, c)
+		}
 		measured, need = max(measured, c.Rounds), max(need, c.RoundsNeeded)
 	}
 	if timed == 0 {
 		return ""
+	}
+	if len(blind) == timed {
+		return "no verdict is possible, whatever is measured more: " + reasonOf(blind)
 	}
 	if need == 0 {
 		return fmt.Sprintf("no verdict is possible: the rounds of the run are too few for %d timed checks at alpha %g; plan more rounds", r.Family, r.Alpha)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/dlbench/dlbench/results"
@@ -125,10 +126,10 @@ func (j *judge) settleTimed(c *Check, p pairState) {
 		c.Reason = "no trial of the base has a " + c.Metric
 	case c.Verdict == compare.Missing:
 		c.Reason = "no round has both sides"
-	case c.Verdict == compare.Inconclusive && c.Reason == "":
-		for _, s := range []state{base, head} {
+	case c.Verdict == compare.Inconclusive:
+		for _, s := range []state{head, base} {
 			if s.status == compare.StatusUnproven {
-				c.Reason = s.reason
+				c.Reason, c.Blind = cmp.Or(c.Reason, s.reason), true
 			}
 		}
 		if c.Reason == "" && c.Rounds < j.own.MaxRounds { // the run's own family, alpha and minimum effect may be easier
