@@ -30,6 +30,7 @@ func calibrated() results.Run {
 	}
 	newer.Cells[1].Faults = nil
 	older := newer
+	older.Trials, older.Disturbed = 80, 41
 	older.Started, older.Mask, older.Cells = "2026-11-18T07:00:00Z", []int{0}, []results.CellNoise{noise(cells[2], 0.09)}
 	run.Meta.Calibration = &results.Calibration{Schema: results.Schema, Host: run.Meta.Host.Machine(), Runs: []results.CalibrationRun{newer, older}}
 	return run
@@ -96,5 +97,27 @@ func TestCalibrationText(t *testing.T) {
 			t.Fatal(err)
 		}
 		compareGolden(t, name, b.String())
+	}
+}
+
+// A table of comparisons quotes it too, once for all runs of a host.
+func TestComparisonQuotesCalibration(t *testing.T) {
+	run, again := calibrated(), calibrated()
+	again.Dir = "later"
+	table, err := Compare([]results.Run{run, again}, ComparisonQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"text":     func(b *bytes.Buffer) error { return CompareText(b, table, TextOptions{}) },
+		"markdown": func(b *bytes.Buffer) error { return CompareMarkdown(b, table) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(b.String(), "Noise floor of this host on 2026-11-19: 2.25 % between processes"); n != 1 {
+			t.Errorf("%s quotes the noise floor %d times", name, n)
+		}
 	}
 }

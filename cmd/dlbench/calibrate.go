@@ -135,6 +135,9 @@ func (f *calibrateFlags) double(s *workloads.Suite, here *site) error {
 			row := here.rows[i]
 			row.Info.Name += label
 			here.rows = append(here.rows, row)
+			if own, ok := here.workers[name]; ok {
+				here.workers[row.Info.Name] = own
+			}
 			labelled = append(labelled, row.Info.Name)
 		}
 	}
