@@ -244,9 +244,9 @@ func TestUsedMoreThanGranted(t *testing.T) {
 
 // Each comparison says how many unanimous rounds the first verdict takes.
 func TestRoundsNeeded(t *testing.T) {
-	for rounds, decided := range map[int]bool{9: false, 10: true} {
+	for rounds, decided := range map[int]bool{8: false, 9: true} {
 		c, _ := find(t, Analyze(resultstest.Run(resultstest.Config{Seed: 1, Rounds: rounds})), "Mlp", "eager")
-		if c.RoundsNeeded != 10 || decided != (c.Verdict == Improved) {
+		if c.RoundsNeeded != 9 || decided != (c.Verdict == Improved) {
 			t.Errorf("%d rounds: %s, needs %d", rounds, c.Verdict, c.RoundsNeeded)
 		}
 	}

@@ -69,6 +69,32 @@ func plan(floor, rounds int, need float64) evidence {
 	return e
 }
 
+// leastRounds is the smallest number of rounds that can decide: unanimous ones, of
+// a run that ends there.
+func leastRounds(floor int, need float64) int {
+	n := max(1, floor)
+	for need*math.Exp2(-float64(n)) > 1 {
+		n++
+	}
+	return n
+}
+
+// endedAt is the design of a run that had to end after that many rounds, for a
+// reason that is not in its times, such as a limit on them: the last look has all
+// that the looks before it were not given, so all shares together are still 1.
+func (e evidence) endedAt(rounds int) evidence {
+	if rounds < 1 || rounds >= len(e.share) {
+		return e
+	}
+	cut := evidence{share: append([]float64(nil), e.share[:rounds]...)}
+	rest := 1.0
+	for _, w := range cut.share[:rounds-1] {
+		rest -= w
+	}
+	cut.share[rounds-1] = rest
+	return cut
+}
+
 // eValue is the largest value that the evidence against "the center is at most
 // m" has reached; 1 before any.
 func (e evidence) eValue(x []float64, m float64) float64 {

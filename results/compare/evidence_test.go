@@ -111,6 +111,29 @@ func TestSharesAddUp(t *testing.T) {
 	}
 }
 
+// A run that had to end early spends what is left on its last round, and not
+// before: all shares are 1 still.
+func TestEndedAt(t *testing.T) {
+	need := needed(20, 0.05)
+	whole := plan(7, 20, need)
+	for n := 1; n <= 25; n++ {
+		cut := whole.endedAt(n)
+		var sum float64
+		for i, w := range cut.share {
+			sum += w
+			if i+1 < min(n, 20) && w != whole.share[i] {
+				t.Errorf("ended at %d: round %d has share %g, planned %g", n, i+1, w, whole.share[i])
+			}
+		}
+		if math.Abs(sum-1) > 1e-12 || len(cut.share) != min(n, 20) {
+			t.Errorf("ended at %d: %d shares, %g together", n, len(cut.share), sum)
+		}
+	}
+	if n := whole.endedAt(11).fewest(need); n != 11 {
+		t.Errorf("ended at 11: decides at %d", n)
+	}
+}
+
 // How many unanimous rounds decide, by family; and where none can.
 func TestFewest(t *testing.T) {
 	for _, test := range []struct{ floor, rounds, family, want int }{

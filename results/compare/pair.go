@@ -26,6 +26,7 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 type rule struct {
 	floor, rounds int     // of the design: when it begins to decide, and ends
 	need          float64 // evidence of a decision
+	goesOn        bool    // further rounds may follow
 }
 
 // evidence is the design for that many rounds that were made. A comparison that
@@ -34,7 +35,7 @@ func (r rule) evidence(made int) evidence { return plan(r.floor, max(r.rounds, m
 
 // judge fills in a comparison from the trials of its sides.
 func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.Metric) {
-	c.RoundsNeeded = by.evidence(0).fewest(by.need)
+	c.RoundsNeeded = leastRounds(by.floor, by.need)
 	for _, side := range []*cellTrials{base, head} {
 		for _, w := range side.warnings {
 			c.Warnings = append(c.Warnings, side.cell.Backend+": "+w)
@@ -61,6 +62,11 @@ func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.
 	delta := math.Log1p(c.MinEffect)
 	test, middle := by.evidence(len(x)), center(x)
 	d := decide(test, x, delta, by.need)
+	if !d.decided() && !by.goesOn && len(x) >= by.floor {
+		// What has no verdict now was not stopped for having one.
+		test = test.endedAt(len(x))
+		d = decide(test, x, delta, by.need)
+	}
 	c.Ratio = finitePtr(math.Exp(middle))
 	c.Evidence = d.evidence
 	if len(x) > 1 {

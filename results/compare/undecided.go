@@ -9,6 +9,7 @@ import "github.com/dlbench/dlbench/results"
 // none. Only complete rounds count.
 func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	a := newAnalyst(meta, done)
+	a.goesOn = true
 	rounds := 0
 	trials, _ := results.Rounds(done)
 	for _, r := range trials {
