@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dlbench/dlbench/backends"
@@ -178,13 +179,29 @@ func spin(d time.Duration) {
 }
 
 func slower(w *worker) (backends.Backend, error) {
-	percent, err := strconv.ParseFloat(w.arg, 64)
-	if err != nil || !(percent >= 0 && percent <= 10_000) {
-		return nil, fmt.Errorf("argument %q: expected percent, for example 10", w.arg)
+	number, workload, one := strings.Cut(w.arg, "/")
+	percent, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(percent >= 0 && percent <= 10_000) || one && workload == "" {
+		return nil, fmt.Errorf("argument %q: expected percent, for example 10, or 10/WORKLOAD", w.arg)
 	}
-	return &hooked{Backend: w.backend, after: func(_ int, took time.Duration) {
-		spin(time.Duration(float64(took) * percent / 100))
-	}}, nil
+	b := &named{hooked: hooked{Backend: w.backend}}
+	b.after = func(_ int, took time.Duration) {
+		if !one || b.workload == workload {
+			spin(time.Duration(float64(took) * percent / 100))
+		}
+	}
+	return b, nil
+}
+
+// named is hooked, and knows which workload it was given.
+type named struct {
+	hooked
+	workload string
+}
+
+func (b *named) Build(ctx context.Context, job backends.Job) (backends.Built, error) {
+	b.workload = job.Program.Name
+	return b.hooked.Build(ctx, job)
 }
 
 // busy burns threads that were not granted while a block runs.

@@ -56,7 +56,7 @@ var faults = []fault{
 	{name: "transposed-weight", does: "reads its matrices transposed: same norm", wrap: transposedWeight},
 	{name: "bf16", does: "computes in bf16", mutant: "bf16"},
 	{name: "dropped-checkpoint", does: "says it recomputes, and does not", mutant: "dropped-checkpoint"},
-	{name: "slower", arg: "10", does: "adds a busy loop of so many percent to every step", wrap: slower},
+	{name: "slower", arg: "10", does: "adds a busy loop of PERCENT[/WORKLOAD] to every step, of that workload alone if it is named", wrap: slower},
 	{name: "scripted", arg: "5ms", does: "stretches steps to DURATION[,DURATION...][/TRIALNOISE[/STEPNOISE]]", wrap: scripted},
 	{name: "busy", arg: "3", does: "burns so many more threads than granted", wrap: busy},
 

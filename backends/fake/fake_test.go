@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,7 +129,7 @@ func start(t *testing.T, name string) *backends.Client {
 const honest = 1 + 4 + 9 + 16 + 25 + 36
 
 func TestHonestFakes(t *testing.T) {
-	for _, name := range []string{"ok", "slower=50", "busy=1", "scripted=2ms/0.01/0.01"} {
+	for _, name := range []string{"ok", "slower=50", "slower=50/Other", "busy=1", "scripted=2ms/0.01/0.01"} {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, name)
 			c.MaxGap = time.Minute // the machine may be busy; clocks are not the point here
@@ -143,6 +144,25 @@ func TestHonestFakes(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A slowdown can be planted in one workload: blocks of five steps of a
+// millisecond take five times that there, and elsewhere some block does not.
+func TestSlowerInOneWorkload(t *testing.T) {
+	for workload, hit := range map[string]bool{job(t).Program.Name: true, "Other": false} {
+		c := start(t, "slower=400/"+workload)
+		c.MaxGap = time.Minute
+		_, ran, err := trial(t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if least := time.Duration(slices.Min(ran.BlockNS)); hit != (least >= 5*5*time.Millisecond) {
+			t.Errorf("%s: the fastest block took %v", workload, least)
+		}
+		if err := c.Bye(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -215,7 +235,7 @@ func TestScriptIsKept(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, name := range []string{"nothing", "ok=1", "scripted=fast", "scripted=1ms/2", "slower=-1", "alloc-known=0"} {
+	for _, name := range []string{"nothing", "ok=1", "scripted=fast", "scripted=1ms/2", "slower=-1", "slower=5/", "slower=/M", "alloc-known=0"} {
 		if err := fake.Run(name, strings.NewReader(""), io.Discard, info(), newBackend); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("fake %q: %v, want a refusal", name, err)
 		}
