@@ -41,6 +41,12 @@ func TestFacts(t *testing.T) {
 	if got := check(t, r, "backend=young setup-bytes"); got.Verdict != Vanished || !got.Fails {
 		t.Errorf("a size that is not known any more: %s", got.Verdict)
 	}
+	run.Meta.Backends = nil // as Go backends have none
+	for _, c := range mustJudge(t, Input{Base: run, Policy: exact(Tolerance{"setup-bytes", 0.1})}).Checks {
+		if c.Metric == setupBytes {
+			t.Errorf("backends without environments have a check of their size: %+v", c)
+		}
+	}
 }
 
 func TestPeaks(t *testing.T) {
