@@ -42,25 +42,25 @@ func GateMarkdown(w io.Writer, r gate.Result, o GateOptions) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n### %s: %s\n\n%s\n\n", GateMarker(o), commented(o.title()), commented(r.Headline()), commented(gateSides(r)))
 	if len(open) > 0 {
-		gateMarkdownTable(&b, open[:min(len(open), gateRows)])
+		fmt.Fprint(&b, gateHeader)
+		for _, l := range open[:min(len(open), gateRows)] {
+			b.WriteString(l.row())
+		}
 		if n := len(open) - gateRows; n > 0 {
 			fmt.Fprintf(&b, "\n%d more below.\n", n)
 		}
 		fmt.Fprintln(&b)
 	}
 	fmt.Fprintf(&b, "<details>\n<summary>All %d checks</summary>\n\n", len(lines))
-	fit := len(lines)
-	for room := maxComment - b.Len(); fit > 0; fit-- {
-		var table bytes.Buffer
-		gateMarkdownTable(&table, lines[:fit])
-		if table.Len() <= room*3/4 {
-			b.Write(table.Bytes())
+	fmt.Fprint(&b, gateHeader)
+	room := maxComment - (maxComment-b.Len())/4 // the rest is for doubts
+	for i, l := range lines {
+		row := l.row()
+		if b.Len()+len(row) > room {
+			fmt.Fprintf(&b, "\n%d more, which a comment has no room for; the JSON and JUnit files have all.\n", len(lines)-i)
 			break
 		}
-		fit -= fit / 10
-	}
-	if fit < len(lines) {
-		fmt.Fprintf(&b, "\n%d more, which a comment has no room for; the JSON and JUnit files have all.\n", len(lines)-fit)
+		b.WriteString(row)
 	}
 	fmt.Fprint(&b, "\n</details>\n")
 	if doubts := gateDoubts(r, lines); len(doubts) > 0 {
@@ -78,15 +78,17 @@ func GateMarkdown(w io.Writer, r gate.Result, o GateOptions) error {
 	return err
 }
 
-func gateMarkdownTable(b *bytes.Buffer, lines []gateLine) {
-	fmt.Fprint(b, "| cell | metric | verdict | change | range | base | head | |\n|:--|:--|:--|--:|--:|--:|--:|:--|\n")
-	for _, l := range lines {
-		why := ""
-		if l.Fails || l.Outcome != gate.Pass {
-			why = l.Reason
-		}
-		fmt.Fprintf(b, "| %s | %s | %s %s | %s | %s | %s | %s | %s |\n", quoted(l.Label), quoted(l.Metric), l.Icon, bold(l), commented(l.Change), commented(l.Range), commented(l.Base), commented(l.Head), commented(why))
+// gateHeader begins a table of checks.
+const gateHeader = "| cell | metric | verdict | change | range | base | head | |\n|:--|:--|:--|--:|--:|--:|--:|:--|\n"
+
+// row is a check as a row of such a table.
+func (l gateLine) row() string {
+	why := ""
+	if l.Fails || l.Outcome != gate.Pass {
+		why = l.Reason
 	}
+	return fmt.Sprintf("| %s | %s | %s %s | %s | %s | %s | %s | %s |\n", quoted(l.Label), quoted(l.Metric), l.Icon, bold(l),
+		commented(l.Change), commented(l.Range), commented(l.Base), commented(l.Head), commented(why))
 }
 
 func bold(l gateLine) string {

@@ -46,10 +46,10 @@ func factOf(name string) fact {
 
 // value is the fact of a cell: what all of its trials that ended ok agree on, or
 // why there is none.
-func (f fact) value(records []results.Record) (*float64, string) {
+func (f fact) value(records []*results.Record) (*float64, string) {
 	var first *float64
 	for _, r := range records {
-		v, ok := f.of(r)
+		v, ok := f.of(*r)
 		switch {
 		case r.End != results.EndOK || !ok:
 		case first == nil:

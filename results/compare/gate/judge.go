@@ -58,7 +58,7 @@ type judge struct {
 	head   int // index of the head's run
 	own    results.Policy
 	cells  []pairState
-	by     []map[results.Cell][]results.Record // per run
+	by     []map[results.Cell][]*results.Record // per run
 	out    Result
 }
 
@@ -113,8 +113,9 @@ func (j *judge) prepare() error {
 		if _, incomplete := results.Rounds(r.Records); len(incomplete) > 0 {
 			j.warn("%sincomplete, so not counted: %s %s", name, rounds(len(incomplete)), join(incomplete))
 		}
-		by := map[results.Cell][]results.Record{}
-		for _, rec := range r.Records {
+		by := map[results.Cell][]*results.Record{}
+		for k := range r.Records {
+			rec := &r.Records[k]
 			by[rec.Cell] = append(by[rec.Cell], rec)
 		}
 		j.by = append(j.by, by)

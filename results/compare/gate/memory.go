@@ -9,10 +9,10 @@ import (
 )
 
 // peaks are the values of a memory metric, one per memory trial that ended ok.
-func peaks(records []results.Record, m results.Metric) []float64 {
+func peaks(records []*results.Record, m results.Metric) []float64 {
 	var list []float64
 	for _, r := range records {
-		if v, ok := m.Of(r); ok && v > 0 {
+		if v, ok := m.Of(*r); ok && v > 0 {
 			list = append(list, v)
 		}
 	}
