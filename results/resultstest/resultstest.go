@@ -153,7 +153,7 @@ func Golden() results.Run {
 		cells = append(cells, xss)
 	}
 	return Run(Config{
-		Seed: 1, Cells: cells, Rounds: 12, Noise: 0.02, Memory: true, Check: true,
+		Seed: 1, Cells: cells, Rounds: 12, Noise: 0.03, Memory: true, Check: true,
 		Faults: []Fault{
 			{Cell: Backend("gorgonia", "TextLstmShort"), End: results.EndUnsupported, Phase: "build",
 				Reason: "unsupported: lstm lstm1: the library has no fused LSTM <b>&amp;</b>"},
