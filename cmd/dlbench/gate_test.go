@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -210,6 +211,32 @@ func TestWorkerFlag(t *testing.T) {
 	out = dlbench(t, "plan", "--suite", suite, "--baseline", "gorgonia")
 	if out.code != 2 || !strings.Contains(out.stderr, "not among the backends of this run: eager") {
 		t.Errorf("exit %d, %s", out.code, out.stderr)
+	}
+}
+
+// A run is not gone on with by another executable under the same name.
+func TestResumeRefusesAnotherWorker(t *testing.T) {
+	dlbenchPath, err := exec.LookPath("dlbench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := written(t, "worker", "#!/bin/sh\nexec "+dlbenchPath+" worker eager\n")
+	if err := os.Chmod(worker, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	args := []string{"run", "--suite", suiteFile(t, "eager"), "--worker", "mine=" + worker, "--out", dir}
+	if out := dlbench(t, args...); out.code != 0 && out.code != exitTrialNotOK {
+		t.Fatalf("exit %d\n%s", out.code, out.stderr)
+	}
+	if out := dlbench(t, append(args, "--resume")...); out.code == 2 {
+		t.Errorf("the same worker is refused: %s", out.stderr)
+	}
+	if err := os.WriteFile(worker, []byte("#!/bin/sh\nexec "+dlbenchPath+" worker eager # other\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out := dlbench(t, append(args, "--resume")...); out.code != 2 || !strings.Contains(out.stderr, "plan") {
+		t.Errorf("another worker: exit %d, %s", out.code, out.stderr)
 	}
 }
 

@@ -375,6 +375,17 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// A metric that is 0 has no ratio: that is no verdict, and alone no pass.
+func TestMetricOfZero(t *testing.T) {
+	c := config(nil)
+	c.Cells = cells("A")
+	r := mustJudge(t, Input{Base: oneRun(c), Policy: Policy{Metrics: Metrics{"train": {"gc-per-step"}}}})
+	got := check(t, r, "A"+name+" gc-per-step")
+	if got.Verdict != compare.Missing || got.Outcome != Undecided || !strings.Contains(got.Reason, "gc-per-step is 0") || r.Code() != CodeUndecided {
+		t.Errorf("%s, %s, %q, code %d", got.Verdict, got.Outcome, got.Reason, r.Code())
+	}
+}
+
 func TestRequired(t *testing.T) {
 	c := config(nil)
 	c.Cells = cells("A", "B")

@@ -125,7 +125,7 @@ func (j *judge) settleTimed(c *Check, p pairState) {
 	case c.Verdict == compare.Missing && c.BaseValue == nil:
 		c.Reason = "no trial of the base has a " + c.Metric
 	case c.Verdict == compare.Missing:
-		c.Reason = "no round has both sides"
+		c.Reason = "no round has a ratio: a side has no trial in it, or its " + c.Metric + " is 0"
 	case c.Verdict == compare.Inconclusive:
 		for _, s := range []state{head, base} {
 			if s.status == compare.StatusUnproven {
