@@ -255,7 +255,7 @@ func TestCompareRefuses(t *testing.T) {
 func TestCompareHostile(t *testing.T) {
 	run, _ := hostile(payload)
 	run.Meta.Baseline = run.Meta.Cells[1].Backend
-	run.Meta.Label = payload
+	run.Meta.Label = "=" + payload
 	c := compared(t, []results.Run{run}, ComparisonQuery{})
 	if len(c.Lines) == 0 {
 		t.Fatal("nothing to look at")
