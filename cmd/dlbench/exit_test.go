@@ -25,6 +25,7 @@ func TestExitCodes(t *testing.T) {
 		{"every trial times out", suiteFile(t, "eager"), []string{"--limit", "trial=1ms"}, exitTrialNotOK, "did not end ok"},
 		{"a limit that is none", suiteFile(t, "eager"), []string{"--limit", "trial=0s"}, exitBadInput, "more than 0"},
 		{"a budget that is none", suiteFile(t, "eager"), []string{"--budget", "0"}, exitBadInput, "more than 0"},
+		{"an end that is none", suiteFile(t, "eager"), []string{"--until", "tired"}, exitBadInput, "expected decided or max"},
 		{"without the baseline", suiteFile(t, "eager, fake-ok"), []string{"--backend", "fake-ok"}, exitOK, "the baseline eager is not among"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

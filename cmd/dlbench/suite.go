@@ -32,6 +32,7 @@ type suiteFlags struct {
 	seed      uint64
 	budget    time.Duration
 	budgetSet bool
+	until     string
 	limits    map[string]string
 	share     bool // imports, where they can be
 	envs      []string
@@ -62,6 +63,7 @@ func (f *suiteFlags) registerFor(cmd *cobra.Command, suite string) {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the order of trials")
 	cmd.Flags().DurationVar(&f.budget, "budget", 0, "measure for at most this long once the minimum of rounds is done (`10m`)")
 	cmd.Flags().StringToStringVar(&f.limits, "limit", nil, "a limit of the suite, replaced: `trial=60s`, memory=4GiB, suite=10m")
+	cmd.Flags().StringVar(&f.until, "until", "", "`decided`: a cell is measured until its comparisons have a verdict; max: in all rounds (default the suite's)")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.budgetSet = cmd.Flags().Changed("budget") }
 }
 
@@ -130,7 +132,7 @@ func findSuite(name string) (workloads.Suite, error) {
 	return workloads.Suite{}, fmt.Errorf("--suite %q: no shipped suite has that name; there are %s, or give the path of a .yaml file", name, strings.Join(names, ", "))
 }
 
-// override applies --limit and --budget.
+// override applies --limit, --budget and --until.
 func (f *suiteFlags) override(s *workloads.Suite) error {
 	for key, value := range f.limits {
 		var err error
@@ -150,6 +152,13 @@ func (f *suiteFlags) override(s *workloads.Suite) error {
 		if s.Limits.Trial <= 0 || s.Limits.Suite < 0 || s.Limits.Memory <= 0 {
 			return fmt.Errorf("--limit %s=%s: expected more than 0", key, value)
 		}
+	}
+	switch f.until {
+	case "":
+	case workloads.UntilDecided, workloads.UntilMax:
+		s.Rounds.Until = f.until
+	default:
+		return fmt.Errorf("--until %q: expected %s or %s", f.until, workloads.UntilDecided, workloads.UntilMax)
 	}
 	if f.budget < 0 || f.budgetSet && f.budget == 0 {
 		return fmt.Errorf("--budget %s: expected more than 0", f.budget)

@@ -8,6 +8,7 @@ import (
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/workloads"
 )
 
 // What the catalog sets for a backend is recorded with the names of places, not
@@ -70,5 +71,16 @@ func TestTunedAllocatorOfGo(t *testing.T) {
 	}
 	if ok != 8 { // check, memory and two timed trials of two backends
 		t.Errorf("%d trials with the default allocator ended ok, want 8", ok)
+	}
+}
+
+// --until replaces what the suite says, and nothing else does.
+func TestUntil(t *testing.T) {
+	for flag, want := range map[string]string{"": workloads.UntilMax, "max": workloads.UntilMax, "decided": workloads.UntilDecided} {
+		suite := workloads.Suite{Rounds: workloads.Rounds{Min: 7, Max: 20, Until: workloads.UntilMax}}
+		f := suiteFlags{until: flag}
+		if err := f.override(&suite); err != nil || suite.Rounds != (workloads.Rounds{Min: 7, Max: 20, Until: want}) {
+			t.Errorf("--until %q: %+v, %v", flag, suite.Rounds, err)
+		}
 	}
 }
