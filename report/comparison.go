@@ -322,7 +322,7 @@ func keyNames(parts []selection.Part) string {
 	return strings.Join(names, ", ")
 }
 
-// Compared reports whether any line has values of both sides.
+// Compared reports whether any line has a ratio.
 func (t Comparison) Compared() bool {
-	return slices.ContainsFunc(t.Lines, func(l ComparisonLine) bool { return l.Rounds > 0 })
+	return slices.ContainsFunc(t.Lines, func(l ComparisonLine) bool { return l.Ratio != nil })
 }

@@ -26,7 +26,7 @@ type comparisonNotes struct {
 }
 
 func (n *comparisonNotes) marks(warnings []string) string {
-	var marks []string
+	var numbers []int
 	for _, w := range warnings {
 		w = plain(line(w))
 		if n.at[w] == 0 {
@@ -36,12 +36,13 @@ func (n *comparisonNotes) marks(warnings []string) string {
 			n.texts = append(n.texts, w)
 			n.at[w] = len(n.texts)
 		}
-		marks = append(marks, fmt.Sprint(n.at[w]))
+		numbers = append(numbers, n.at[w])
 	}
-	if len(marks) == 0 {
+	if len(numbers) == 0 {
 		return ""
 	}
-	return "[" + strings.Join(marks, ",") + "]"
+	slices.Sort(numbers)
+	return strings.ReplaceAll(fmt.Sprint(slices.Compact(numbers)), " ", ",")
 }
 
 // tables lays the lines out, in their order.

@@ -118,7 +118,7 @@ func (f *compareFlags) run(cmd *cobra.Command, dirs []string) error {
 		return err
 	}
 	if !table.Compared() {
-		return exitError{code: exitUndecided, err: errors.New("nothing was compared: no line has values of both sides")}
+		return exitError{code: exitUndecided, err: errors.New("nothing was compared; the notes of the table say why")}
 	}
 	return nil
 }
