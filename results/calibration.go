@@ -65,8 +65,8 @@ type CellNoise struct {
 	BetweenLow  float64 `json:"between_sd_low"`
 	BetweenHigh float64 `json:"between_sd_high"`
 	Share       float64 `json:"between_share"` // of the variance of a trial's mean
-	// Within is the standard deviation of blocks about their trial's mean,
-	// relative to it; Autocorrelation is that of a block with the next one.
+	// Within is the standard deviation of blocks about their trial's mean, relative
+	// to it, less what all trials have in common; Autocorrelation is that of a block with the next one.
 	Within          float64 `json:"within_sd"`
 	Autocorrelation float64 `json:"autocorrelation"`
 	PairSD          float64 `json:"pair_sd"` // of the ratio of the two trials of a round

@@ -38,27 +38,35 @@ func (t twins) noise(minEffect, alpha float64, family int) results.CellNoise {
 // without that correction correlated blocks would look like noise between
 // processes.
 //
+// What all trials have in common from block to block, such as the last of a
+// warm-up or the rhythm of garbage collection, is the same in every mean and so
+// no noise of means; it is taken out first, as the second factor of the layout.
+//
 // A trial's step time is its total over steps, so its relative error is the mean
 // of the blocks' relative errors; to first order that is the error of its log.
 func components(trials []results.Record) results.CellNoise {
 	n := results.CellNoise{Trials: len(trials), Blocks: len(trials[0].BlockNS), Steps: trials[0].StepsPerBlock}
 	var steps, logs []float64
-	var squares, products, lagged, meanVariance float64
-	freedom := 0
+	var blocks [][]float64
 	for _, r := range trials {
 		n.Blocks = min(n.Blocks, len(r.BlockNS))
 		steps = append(steps, math.Exp(logStep(r)))
 		logs = append(logs, logStep(r))
-		y := relative(r.BlockNS)
-		freedom += len(y) - 1
-		for i, v := range y {
-			squares += v * v
+		blocks = append(blocks, relative(r.BlockNS))
+	}
+	common := course(blocks, n.Blocks)
+	var squares, products, lagged, meanVariance float64
+	for _, y := range blocks {
+		for i := range n.Blocks {
+			y[i] -= common[i]
+			squares += y[i] * y[i]
 			if i > 0 {
-				products += v * y[i-1]
+				products += y[i] * y[i-1]
 				lagged += y[i-1] * y[i-1]
 			}
 		}
 	}
+	freedom := (len(trials) - 1) * (n.Blocks - 1)
 	n.StepTime = median(steps)
 	total := variance(logs)
 	n.TrialSD, n.TrialMAD = math.Sqrt(total), 1.4826*deviation(logs)
@@ -98,6 +106,17 @@ func relative(ns []int64) []float64 {
 		y[i] = float64(v)/mean - 1
 	}
 	return y
+}
+
+// course is the mean over trials of each of the first k blocks.
+func course(blocks [][]float64, k int) []float64 {
+	mean := make([]float64, k)
+	for _, y := range blocks {
+		for i := range mean {
+			mean[i] += y[i] / float64(len(blocks))
+		}
+	}
+	return mean
 }
 
 // unbiased corrects a lag-1 autocorrelation that was found about the mean of each

@@ -15,6 +15,7 @@ type source struct {
 	heavy                        bool // process effects from Student's t with 4 degrees of freedom
 	faults                       float64
 	trials, blocks               int
+	course                       float64 // from the first block to the last, in all trials alike
 }
 
 func (s source) draw(random *rand.Rand) []results.Record {
@@ -27,8 +28,9 @@ func (s source) draw(random *rand.Rand) []results.Record {
 		step := 1e6 * math.Exp(s.between*effect)
 		r := results.Record{Kind: results.KindTime, End: results.EndOK, StepsPerBlock: 1, Usage: &results.Usage{}}
 		state := random.NormFloat64()
-		for range s.blocks {
-			r.BlockNS = append(r.BlockNS, int64(step*math.Exp(s.within*state)))
+		for i := range s.blocks {
+			common := s.course * (0.5 - float64(i)/float64(s.blocks))
+			r.BlockNS = append(r.BlockNS, int64(step*math.Exp(s.within*state+common)))
 			state = s.correlation*state + math.Sqrt(1-s.correlation*s.correlation)*random.NormFloat64()
 		}
 		faults := int64(float64(s.blocks) * 1000 * math.Exp(s.faults*effect+0.2*random.NormFloat64()))
@@ -49,6 +51,7 @@ func TestComponents(t *testing.T) {
 		"independent blocks":      {source{between: 0.03, within: 0.10, trials: 40, blocks: 30}, 0.91},
 		"correlated blocks":       {source{between: 0.03, within: 0.10, correlation: 0.6, trials: 40, blocks: 60}, 0.91},
 		"mostly between":          {source{between: 0.09, within: 0.05, correlation: 0.3, trials: 20, blocks: 20}, 0.89},
+		"a course in common":      {source{between: 0.03, within: 0.10, correlation: 0.3, course: 0.3, trials: 40, blocks: 30}, 0.91},
 		"heavy tails":             {source{between: 0.03, within: 0.10, correlation: 0.3, heavy: true, trials: 40, blocks: 30}, 0.85},
 		"nothing between":         {source{between: 0, within: 0.10, correlation: 0.6, trials: 40, blocks: 60}, 0.91},
 		"few trials of one block": {source{between: 0.03, within: 0, trials: 14, blocks: 1}, 0.89},
