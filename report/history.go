@@ -137,8 +137,11 @@ func metricWord(m results.Metric) text {
 
 // answer is what the history says in one sentence.
 func (v *historyView) answer() text {
-	changes, in := 0, 0
+	changes, in, short := 0, 0, 0
 	for _, s := range v.Series {
+		if !s.Note.Empty() {
+			short++
+		}
 		changes += len(s.of.Changes)
 		if len(s.of.Changes) > 0 {
 			in++
@@ -148,6 +151,9 @@ func (v *historyView) answer() text {
 		return text{"No series: no run has a cell that was asked for.", "没有序列：没有任何运行含有所查询的单元。"}
 	}
 	of := textf("%d series of %s", "%[2]s的 %[1]d 个序列", len(v.Series), counts(v.Runs, "run", "次运行"))
+	if short == len(v.Series) {
+		return textf("No change could show: each of %s is too short.", "%s都太短，看不出变化。", of)
+	}
 	if changes == 0 {
 		return textf("No change in %s.", "%s均无变化。", of)
 	}

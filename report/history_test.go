@@ -199,6 +199,18 @@ func TestHistoryHostile(t *testing.T) {
 	}
 }
 
+// Where no change could show, the answer is not that there was none.
+func TestHistoryTooShort(t *testing.T) {
+	r := history.NewReader(history.Options{})
+	r.Add("only", resultstest.Run(resultstest.Config{Rounds: 7, Cells: resultstest.Cells()[:3]}))
+	page := historyHTML(t, r.History())
+	for _, want := range []string{"No change could show: each of 3 series of 1 run is too short.", "1 次运行的 3 个序列都太短，看不出变化。"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 // A history of nothing says so in all forms.
 func TestHistoryOfNothing(t *testing.T) {
 	for _, w := range historyWriters {
