@@ -1,17 +1,18 @@
-"""The exporter: reads jobs from standard input and writes ONNX graphs.
-
-First it writes one line with the versions that decide what an export holds, and
-loads nothing for that. Each line that it reads is then
+"""The exporter: reads jobs from standard input and writes ONNX graphs. Each line
+that it reads is
 
     {"job": ..., "folder": ...}
 
 a job of PROTOCOL.md, and where its graph is to be. The folder will hold
 model.onnx, the file of its weights, and graph.json, or will not be there. The
-answer is {} or {"error": ...}. It ends with its input.
+answer is {"t": "exported", "at": folder}, or an error of PROTOCOL.md, section 12,
+at that folder. It ends with its input.
+
+Asked for "versions", it writes those that decide what an export holds, in one
+line, and ends: it loads nothing for that.
 """
 
 import collections
-import importlib.metadata
 import json
 import os
 import platform
@@ -20,11 +21,13 @@ import sys
 import tempfile
 import traceback
 
+from ..errors import Unsupported
 from ..job import Job
 from ..session import Replies
 from ..tensors import safetensors
 
 OPSET = 20
+PACKAGES = {"torch": "pytorch", "onnx": "onnx", "onnxscript": "onnxscript"}  # what makes the graph, and its name in hello
 OPS = ("dense conv2d maxpool2d avgpool batchnorm layernorm relu gelu sigmoid flatten embedding lstm attention add last-step "
        "softmax-cross-entropy sigmoid-cross-entropy").split()
 CLAIMS = {"ops": OPS, "precisions": ["f32"], "features": []}
@@ -32,7 +35,13 @@ CLAIMS = {"ops": OPS, "precisions": ["f32"], "features": []}
 
 def versions():
     """Of what makes the graph."""
-    found = {name: importlib.metadata.version(package) for name, package in (("pytorch", "torch"), ("onnx", "onnx"), ("onnxscript", "onnxscript"))}
+    import importlib.metadata
+    found = {}
+    for package, name in PACKAGES.items():
+        try:
+            found[name] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError as e:
+            raise Unsupported("%s has no package %s" % (sys.executable, package)) from e
     return {**found, "opset": str(OPSET), "exporter-python": platform.python_version()}
 
 
@@ -84,20 +93,29 @@ def _description(net, proto):
             "nodes": collections.Counter(node.op_type for node in proto.graph.node)}
 
 
-def main():
-    """Serve until the end of input; the exit status."""
-    replies = Replies()  # PyTorch prints while it exports
+def _answer(replies, at, work):
+    """Write what work returns, or the class of its failure."""
     try:
-        replies.write(versions())
-    except importlib.metadata.PackageNotFoundError as e:
-        replies.write({"error": "%s has no package %s" % (sys.executable, e.name)})
-        return 1
+        replies.write(work())
+    except Unsupported as e:
+        replies.error("unsupported", at, e)
+    except Exception as e:  # a full disk, a PyTorch that does not load: somebody has to look at it
+        traceback.print_exc()
+        replies.error("failed", at, e)
+
+
+def _exported(request):
+    export(request["job"], request["folder"])
+    return {"t": "exported", "at": request["folder"]}
+
+
+def main(argv):
+    """Tell the versions, or serve until the end of input; the exit status."""
+    replies = Replies()  # PyTorch prints while it exports
+    if argv == ["versions"]:
+        _answer(replies, "versions", versions)
+        return 0
     for line in sys.stdin:
-        try:
-            request = json.loads(line)
-            export(request["job"], request["folder"])
-            replies.write({})
-        except Exception as e:
-            traceback.print_exc()
-            replies.write({"error": " ".join(("%s: %s" % (type(e).__name__, e)).split())[:400]})
+        request = json.loads(line)
+        _answer(replies, request["folder"], lambda: _exported(request))
     return 0

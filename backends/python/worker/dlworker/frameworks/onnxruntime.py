@@ -14,7 +14,7 @@ import onnxruntime
 
 from ..errors import Unsupported
 from ..model import Model
-from . import onnx_export, onnx_graphs
+from . import onnx_export, onnx_exporter, onnx_graphs
 
 DTYPES = {"float32": "f32", "float64": "f64"}
 
@@ -22,8 +22,7 @@ DTYPES = {"float32": "f32", "float64": "f64"}
 class Inference(Model):
     """One session, with every batch bound to it."""
 
-    def __init__(self, job, weights, x, y, exporter, threads):
-        folder, graph = onnx_graphs.folder(job, weights, exporter)
+    def __init__(self, job, folder, graph, x, y, threads):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -93,7 +92,8 @@ class ONNXRuntime:
         """Start the exporter that all forks of this process will use, one after
         the other: it loads PyTorch once."""
         try:
-            self.exporter, self.shared = onnx_graphs.Exporter(), True
+            self.exporter, self.shared = onnx_exporter.Exporter(), True
+            self.exporter.start()
         except Unsupported:
             pass  # each fork will say so
 
@@ -101,17 +101,19 @@ class ONNXRuntime:
         if device != "cpu":
             raise Unsupported("device %s: onnxruntime %s is the package for the CPU" % (device, onnxruntime.__version__))
         if self.exporter is None:
-            self.exporter = onnx_graphs.Exporter()
+            self.exporter = onnx_exporter.Exporter()
         self.threads = threads
         versions = {"onnxruntime": onnxruntime.__version__, "python": platform.python_version(), **self.exporter.versions}
         return {"kind": "static-graph", "versions": versions, **onnx_export.CLAIMS,
                 "threads": "intra_op_num_threads, 1 inter-op thread", "effective_threads": threads, "flush_denormals": _flushes()}
 
     def build(self, job, weights, x, y):
-        model = Inference(job, weights, x, y, self.exporter, self.threads)
-        if not self.shared:
-            self.exporter.close()
-        return model
+        try:
+            folder, graph = onnx_graphs.folder(job, weights, self.exporter)
+        finally:
+            if not self.shared:
+                self.exporter.close()
+        return Inference(job, folder, graph, x, y, self.threads)
 
     @staticmethod
     def out_of_memory(e):
