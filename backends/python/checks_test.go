@@ -9,18 +9,22 @@ import (
 	"github.com/dlbench/dlbench/workloads"
 )
 
-// TestTensorFlowChecks runs what the compliance suite cannot see of the
-// TensorFlow workers, in their own language.
-func TestTensorFlowChecks(t *testing.T) {
+// TestFrameworkChecks runs what the compliance suite cannot see of the workers of
+// TensorFlow and PyTorch, in their own language.
+func TestFrameworkChecks(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts TensorFlow")
+		t.Skip("starts frameworks")
 	}
 	cache, err := workloads.DefaultCache()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), environmenttest.Interpreter(t, cache.Dir, "tensorflow"), "-s", "-B", filepath.Join("testdata", "tensorflow_checks.py"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, framework := range []string{"tensorflow", "pytorch"} {
+		t.Run(framework, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), environmenttest.Interpreter(t, cache.Dir, framework), "-s", "-B", filepath.Join("testdata", framework+"_checks.py"))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

@@ -135,9 +135,19 @@ class Checks(unittest.TestCase):
             self.assertEqual(products(twice, entry) - products(once, entry), 2, entry)
             numpy.testing.assert_allclose(losses(twice), losses(once), rtol=1e-12)
         eager = recomputed.build("tensorflow")
-        with mock.patch.object(eager.network, "_output", wraps=eager.network._output) as output:
-            eager.step(0)
-        self.assertEqual(output.call_count, 7 + 4)
+        eager.network.functions = [mock.Mock(side_effect=f) for f in eager.network.functions]
+        eager.step(0)
+        self.assertEqual(sum(f.call_count for f in eager.network.functions), 7 + 4)
+
+    def test_a_session_infers_no_loss(self):
+        program = recurrent()
+        program.raw["program"]["mode"] = program.raw["settings"]["mode"] = "infer"
+        model = program.build("tensorflow-session")
+        with mock.patch.object(model.session, "run", wraps=model.session.run) as run:
+            model.step(1)
+        (fetched, _), = (call.args for call in run.call_args_list)
+        self.assertIs(fetched, model.logits)
+        self.assertAlmostEqual(model.loss(), float(model.session.run(model.cost, model._feed(1, 0))), places=12)
 
     def test_flattened_images_that_no_dense_layer_reads_are_channels_first(self):
         shape, n = [2, 3, 4], 24

@@ -1,5 +1,7 @@
 """What a built program offers to the session."""
 
+import contextlib
+
 
 class Model:
     """One built program. params counts trainable elements that are really held;
@@ -16,6 +18,11 @@ class Model:
     segments = 0
     accumulated = 1
     tf32 = None
+
+    def stepping(self):
+        """A context that the session enters around many steps, outside of their
+        time, as a user's loop has it."""
+        return contextlib.nullcontext()
 
     def step(self, batch):
         """One step: forward, backward, update; in inference logits that stay readable."""

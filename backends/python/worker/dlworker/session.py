@@ -102,8 +102,9 @@ class Session:
                 tensors["grad/" + name] = fingerprint(values)
         losses = []
         for s in range(steps):
-            model.step(s % self.job.batches)
-            model.sync()
+            with model.stepping():
+                model.step(s % self.job.batches)
+                model.sync()
             self.count = s + 1
             losses.append(_finite(model.loss(), s))
         if self.job.training:
@@ -124,15 +125,16 @@ class Session:
         sync()
         model.compile_cache()  # what a check compiled is not of these steps
         collected = self.collections.ns
-        before = usage.read()
-        edges[0] = clock()
-        for block in range(1, blocks + 1):
-            for _ in steps:
-                step(s % batches)
-                s += 1
-            sync()
-            edges[block] = clock()
-        after = usage.read()
+        with model.stepping():
+            before = usage.read()
+            edges[0] = clock()
+            for block in range(1, blocks + 1):
+                for _ in steps:
+                    step(s % batches)
+                    s += 1
+                sync()
+                edges[block] = clock()
+            after = usage.read()
         collected = self.collections.ns - collected
         self.count = s
         cpu, system, faults, voluntary, involuntary = (b - a for a, b in zip(before, after))

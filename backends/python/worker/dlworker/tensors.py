@@ -1,6 +1,8 @@
 """Files and fingerprints (PROTOCOL.md, sections 9 and 10)."""
 
+import collections.abc
 import json
+import os
 import struct
 
 import numpy
@@ -10,41 +12,58 @@ from .errors import Failed
 _DTYPES = {"F32": "<f4", "I32": "<i4"}
 
 
-def safetensors(path):
-    """Read a safetensors file: name -> array of float32 or int32, read-only."""
-    try:
-        with open(path, "rb") as f:
-            data = f.read()
-    except OSError as e:
-        raise Failed("%s cannot be read: %s" % (path, e.strerror)) from e
-    try:
-        (size,) = struct.unpack_from("<Q", data)
-        header = json.loads(data[8:8 + size])
-        out = {}
-        for name, entry in header.items():
-            if name == "__metadata__":
-                continue
-            begin, end = entry["data_offsets"]
-            values = numpy.frombuffer(data, _DTYPES[entry["dtype"]], offset=8 + size + begin, count=(end - begin) // 4)
-            out[name] = values.reshape(entry["shape"])
-        return out
-    except (KeyError, ValueError, TypeError, struct.error) as e:
-        raise Failed("%s is no safetensors file of F32 and I32: %s" % (path, e)) from e
+class Safetensors(collections.abc.Mapping):
+    """A safetensors file: name -> array of float32 or int32, read anew each time
+    it is asked for. A worker that kept the values would count as memory that its
+    framework takes."""
+
+    def __init__(self, path):
+        self.path, self.entries = path, {}
+        try:
+            with open(path, "rb") as f:
+                (size,) = struct.unpack("<Q", f.read(8))
+                there = os.fstat(f.fileno()).st_size - 8 - size
+                header = json.loads(f.read(size)) if there >= 0 else {}[size]
+            for name, entry in header.items():
+                if name == "__metadata__":
+                    continue
+                (begin, end), shape = entry["data_offsets"], tuple(entry["shape"])
+                if not 0 <= begin <= end <= there or 4 * int(numpy.prod(shape)) != end - begin:
+                    raise ValueError("%s lies at %d to %d of %d bytes, shape %s" % (name, begin, end, there, list(shape)))
+                self.entries[name] = _DTYPES[entry["dtype"]], shape, 8 + size + begin
+        except OSError as e:
+            raise Failed("%s cannot be read: %s" % (path, e.strerror)) from e
+        except (KeyError, ValueError, TypeError, AttributeError, struct.error) as e:
+            raise Failed("%s is no safetensors file of F32 and I32: %s" % (path, e)) from e
+
+    def __getitem__(self, name):
+        dtype, shape, offset = self.entries[name]
+        return numpy.fromfile(self.path, dtype, int(numpy.prod(shape)), offset=offset).reshape(shape)
+
+    def __iter__(self):
+        return iter(self.entries)
+
+    def __len__(self):
+        return len(self.entries)
+
+    def shape(self, name):
+        """The shape of a tensor as a list; None if there is none of that name."""
+        return list(self.entries[name][1]) if name in self.entries else None
 
 
 def load(job):
-    """The job's parameters by name, x [batches, batch, shape...] and y
-    [batches, batch], held to the shapes that the program names."""
-    weights, data = safetensors(job.weights_path), safetensors(job.batches_path)
+    """The job's parameters by name, read when they are asked for, x [batches,
+    batch, shape...] and y [batches, batch], held to the shapes that the program
+    names."""
+    weights, data = Safetensors(job.weights_path), Safetensors(job.batches_path)
     for p in job.params:
-        if p.name not in weights or list(weights[p.name].shape) != list(p.shape):
-            raise Failed("weights: %s has shape %s, the program says %s" % (
-                p.name, list(weights[p.name].shape) if p.name in weights else "none", p.shape))
+        if weights.shape(p.name) != list(p.shape):
+            raise Failed("weights: %s has shape %s, the program says %s" % (p.name, weights.shape(p.name) or "none", p.shape))
     for name, shape in (("x", [job.batches, job.batch, *job.input.shape]), ("y", [job.batches, job.batch])):
-        if name not in data or list(data[name].shape) != shape:
-            raise Failed("batches: %s has shape %s, the program says %s" % (
-                name, list(data[name].shape) if name in data else "none", shape))
-    return {p.name: weights[p.name] for p in job.params}, data["x"], data["y"]
+        if data.shape(name) != shape:
+            raise Failed("batches: %s has shape %s, the program says %s" % (name, data.shape(name) or "none", shape))
+    weights.entries = {p.name: weights.entries[p.name] for p in job.params}
+    return weights, data["x"], data["y"]
 
 
 def _signs(start, stop):

@@ -75,9 +75,7 @@ class Jit(Model):
         self.job, self.layout = job, Layout(job)
         self.network = Network(job, self.layout, self.scan)
         dtype = {"f64": numpy.float64}.get(job.precision, numpy.float32)
-        native = {name: numpy.array(self.layout.native(name, w), dtype, order="C") for name, w in weights.items()}
-        buffers = {p.name for p in job.params if p.buffer}
-        self.initial = ({n: w for n, w in native.items() if n not in buffers}, {n: native[n] for n in buffers})
+        self.weights, self.dtype = weights, dtype
         if job.training:
             o = job.optimizer
             self.rule = optax.sgd(o.rate, o.momentum or None) if o.kind == "sgd" else optax.adam(o.rate, o.beta1, o.beta2, o.epsilon)
@@ -112,9 +110,15 @@ class Jit(Model):
         """Batch i on the device."""
         return jax.device_put(self.batches[i], may_alias=False) if self.host else self.batches[i]
 
+    def _initial(self):
+        """(parameters, buffers) as the job gives them, in JAX's layout."""
+        native = {name: numpy.array(self.layout.native(name, w), self.dtype, order="C") for name, w in self.weights.items()}
+        buffers = {p.name for p in self.job.params if p.buffer}
+        return {n: w for n, w in native.items() if n not in buffers}, {n: native[n] for n in buffers}
+
     def reset(self):
         # What is donated must not be numpy's memory.
-        params, buffers = jax.device_put(self.initial, may_alias=False)
+        params, buffers = jax.device_put(self._initial(), may_alias=False)
         self.state = (params, buffers)
         if self.job.training:
             self.state += (self.rule.init(params), jax.random.key(0))

@@ -41,8 +41,8 @@ class Eager(Model):
         self.layout = torch.channels_last if job.input.kind == "image" and job.device == "cpu" else torch.contiguous_format
         self.network.to(memory_format=self.layout)
         self.held = pytorch_network.held(job, self.network)
-        self.initial = {name: torch.from_numpy(w.copy()) for name, w in weights.items()}
-        pytorch_network.restore(self.network, self.held, self.initial)
+        self.weights = weights
+        pytorch_network.restore(self.network, self.held, weights)
         self.params = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
         self.accumulated = job.accumulate
         self.segments = len(job.segments)
@@ -52,13 +52,13 @@ class Eager(Model):
         self.dtypes = self._dtypes()
         self.tf32 = job.precision == "tf32"
         if self.device.type == "cuda":
-            self.tf32 = torch.backends.cuda.matmul.fp32_precision == "tf32"
+            self.tf32 = torch.backends.cuda.matmul.allow_tf32
             torch.cuda.reset_peak_memory_stats()
         self.last = None
         self.forward = self.network
         # What differs per step is decided once.
         if not job.training:
-            self.step = torch.inference_mode()(self.infer)
+            self.step = self.infer
         elif job.accumulate > 1:
             self.step = self.train_accumulated
         else:
@@ -117,6 +117,9 @@ class Eager(Model):
             total = total + loss.detach()
         return total
 
+    def stepping(self):
+        return torch.inference_mode(not self.job.training)
+
     def infer(self, i):
         x, y = self.batch(i)
         self.last = self.forward(x), y
@@ -156,11 +159,16 @@ class Eager(Model):
     def read_params(self):
         return {name: t.detach().cpu().numpy() for name, t in self.held.items()}
 
+    @torch.no_grad()
     def reset(self):
-        pytorch_network.restore(self.network, self.held, self.initial)
+        pytorch_network.restore(self.network, self.held, self.weights)
         self.network.zero_grad()
         if self.optimizer is not None:
-            self.optimizer.state.clear()
+            # A step from state that is 0 is a first step. Without state it would
+            # allocate it too, which is no work of a step.
+            for state in self.optimizer.state.values():
+                for value in state.values():
+                    value.zero_()
 
     def device_peaks(self):
         if self.device.type != "cuda":
@@ -190,10 +198,12 @@ class PyTorch:
                 "flush_denormals": _flushes()}
 
     def build(self, job, weights, x, y):
-        precision = "tf32" if job.precision == "tf32" else "ieee"
-        torch.backends.cuda.matmul.fp32_precision = precision
-        torch.backends.cudnn.conv.fp32_precision = precision
-        torch.backends.cudnn.rnn.fp32_precision = precision
+        tf32 = job.precision == "tf32"
+        if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+            for place in torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn:
+                place.fp32_precision = "tf32" if tf32 else "ieee"
+        else:  # before 2.9
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         return self.model(job, weights, x, y)
 
     @staticmethod

@@ -66,14 +66,10 @@ def module(job, op, kind):
             return norm(shape[0], op.epsilon, op.momentum, **kind)
         case "layernorm":
             return nn.LayerNorm(shape[-1], op.epsilon, **kind)
-        case "relu":
-            return nn.ReLU()
         case "gelu":
             return nn.GELU()
         case "sigmoid":
             return nn.Sigmoid()
-        case "flatten":
-            return nn.Flatten()
         case "embedding":
             return nn.Embedding(op.vocab, op.units, **kind)
         case "lstm":
@@ -82,7 +78,7 @@ def module(job, op, kind):
             return Attention(shape[-1], op.heads, op.causal, **kind)
         case "dropout":
             return nn.Dropout(job.rate(op))
-        case "avgpool" | "add" | "last-step":
+        case "relu" | "flatten" | "avgpool" | "add" | "last-step":
             return None
     raise Unsupported("op %s" % op)
 
@@ -92,6 +88,10 @@ def _statement(job, op):
     match op.kind:
         case "avgpool":
             return "{y} = {0}.mean((2, 3))" if len(job.in_shape(op)) == 3 else "{y} = {0}.mean(1)"
+        case "relu":
+            return "{y} = functional.relu({0})"
+        case "flatten":
+            return "{y} = torch.flatten({0}, 1)"
         case "add":
             return "{y} = {0} + {1}"
         case "last-step":
@@ -175,7 +175,7 @@ def network(job, kind):
     """A Program with the forward pass of the job; kind is its device and dtype."""
     code, name, methods = source(job), "<the program's forward pass>", {}
     linecache.cache[name] = (len(code), None, code.splitlines(True), name)  # stack traces show it
-    exec(compile(code, name, "exec"), {"__name__": __name__}, methods)
+    exec(compile(code, name, "exec"), {"__name__": __name__, "torch": torch, "functional": functional}, methods)
     return type("Network", (Program,), methods)(job, kind)
 
 
@@ -199,9 +199,9 @@ def held(job, net):
 
 @torch.no_grad()
 def restore(net, tensors, values):
-    """Give the tensors of held their values, by name."""
+    """Give the tensors of held their values, arrays by name."""
     for name, tensor in tensors.items():
-        tensor.copy_(values[name])
+        tensor.copy_(torch.from_numpy(values[name]))
     for layer in net.layers:
         if isinstance(layer, nn.LSTM):
             layer.bias_hh_l0.zero_()

@@ -49,29 +49,36 @@ def _gelu(x):
 class Network:
     """The program's ops in their order. variables holds its parameters by name,
     lstm(op, x) runs a recurrent layer: [N, T, D] -> [N, T, units], and
-    -> [N, units] for the ops of tensorflow_layout.last_only."""
+    -> [N, units] for the ops of tensorflow_layout.last_only.
+
+    What does not depend on values is decided once: in eager execution every step
+    would pay for it, which code written by hand does not."""
 
     def __init__(self, job, variables, lstm):
         self.job, self.variables, self.lstm = job, variables, lstm
         self.images, self.last_only = channels_last(job), last_only(job)
         self.segments = dict(job.segments)
-        last = {i: op.number for op in job.ops for i in op.inputs}
-        self.unread = {n: [i for i in last if last[i] == n] for n in last.values()}
+        self.functions = [self._function(op) for op in job.ops]
+        self.plan = self._plan()
+
+    def _plan(self):
+        """Steps (first op, last op, whether recomputed, what is read no more)."""
+        last = {i: op.number for op in self.job.ops for i in op.inputs}
+        plan, i = [], 0
+        while i < len(self.job.ops):
+            end = self.segments.get(i, i)
+            plan.append((i, end, i in self.segments, [j for j in last if i <= last[j] <= end]))
+            i = end + 1
+        return plan
 
     def __call__(self, x):
         """(logits, moved) of a forward pass in the program's mode. moved lists
         pairs of a running statistic and its new value; nothing was assigned."""
-        values, moved, i = {-1: x}, [], 0
-        while i < len(self.job.ops):
-            if i in self.segments:
-                first, i = i, self.segments[i]
-                values[i] = self._recomputed(first, i, values, moved)
-            else:
-                first, values[i] = i, self._output(self.job.ops[i], values, moved, {})
-            for n in range(first, i + 1):
-                for j in self.unread.get(n, ()):
-                    values.pop(j, None)
-            i += 1
+        values, moved, functions = {-1: x}, [], self.functions
+        for first, last, recomputed, unread in self.plan:
+            values[last] = self._recomputed(first, last, values, moved) if recomputed else functions[first](values, moved, None)
+            for j in unread:
+                values.pop(j, None)
         return values[len(self.job.ops) - 1], moved
 
     def _recomputed(self, first, last, values, moved):
@@ -85,7 +92,7 @@ class Network:
         def segment(*given):
             local, moves = dict(zip(outside, given)), []
             for op in inside:
-                local[op.number] = self._output(op, local, moves, seeds)
+                local[op.number] = self.functions[op.number](local, moves, seeds)
             statistics[:] = [variable for variable, _ in moves]
             return local[last], *(value for _, value in moves)
 
@@ -93,46 +100,56 @@ class Network:
         moved += zip(statistics, new)
         return y
 
-    def _output(self, op, values, moved, seeds):
-        x, shape = values[op.inputs[0]], self.job.in_shape(op)
+    def _function(self, op):
+        """The op as a function of (values by op number, list of moved statistics,
+        seeds of dropout by op number or None)."""
+        at, shape = op.inputs[0], self.job.in_shape(op)
         match op.kind:
             case "dense":
-                return affine(x, self._of(op, "weight"), self._of(op, "bias"))
+                w, b = self._of(op, "weight"), self._of(op, "bias")
+                if len(shape) == 1 and b is not None:
+                    return lambda values, *_: tf.nn.bias_add(tf.matmul(values[at], w), b)
+                return lambda values, *_: affine(values[at], w, b)
             case "conv2d":
-                return self._convolution(op, x)
+                return lambda values, *_: self._convolution(op, values[at])
             case "maxpool2d":
-                return tf.nn.max_pool2d(x, op.size, op.stride, "VALID")
+                return lambda values, *_: tf.nn.max_pool2d(values[at], op.size, op.stride, "VALID")
             case "avgpool":
-                return tf.reduce_mean(x, (1, 2) if len(shape) == 3 else 1)
+                axes = (1, 2) if len(shape) == 3 else 1
+                return lambda values, *_: tf.reduce_mean(values[at], axes)
             case "batchnorm":
-                return self._batch_normalization(op, x, moved)
+                return lambda values, moved, _: self._batch_normalization(op, values[at], moved)
             case "layernorm":
-                return self._layer_normalization(op, x)
+                return lambda values, *_: self._layer_normalization(op, values[at])
             case "relu":
-                return tf.nn.relu(x)
+                return lambda values, *_: tf.nn.relu(values[at])
             case "gelu":
-                return _gelu(x)
+                return lambda values, *_: _gelu(values[at])
             case "sigmoid":
-                return tf.sigmoid(x)
+                return lambda values, *_: tf.sigmoid(values[at])
             case "flatten":
+                flat = (-1, math.prod(shape))
                 if len(shape) == 3 and op.number not in self.images:
-                    x = tf.transpose(x, (0, 3, 1, 2))
-                return tf.reshape(x, (-1, math.prod(shape)))
+                    return lambda values, *_: tf.reshape(tf.transpose(values[at], (0, 3, 1, 2)), flat)
+                return lambda values, *_: tf.reshape(values[at], flat)
             case "embedding":
-                return tf.nn.embedding_lookup(self._of(op, "weight"), x)
+                table = self._of(op, "weight")
+                return lambda values, *_: tf.nn.embedding_lookup(table, values[at])
             case "lstm":
-                return self.lstm(op, x)
+                return lambda values, *_: self.lstm(op, values[at])
             case "attention":
-                return self._attention(op, x)
+                return lambda values, *_: self._attention(op, values[at])
             case "dropout":
                 rate = self.job.rate(op) if self.job.training else 0.0
-                if op.number in seeds:
-                    return tf.nn.experimental.stateless_dropout(x, rate, seeds[op.number])
-                return tf.nn.dropout(x, rate)
+                return lambda values, _, seeds: (tf.nn.experimental.stateless_dropout(values[at], rate, seeds[op.number]) if seeds
+                                                 else tf.nn.dropout(values[at], rate))
             case "add":
-                return x + values[op.inputs[1]]
+                other = op.inputs[1]
+                return lambda values, *_: values[at] + values[other]
             case "last-step":
-                return x if op.inputs[0] in self.last_only else x[:, -1]
+                if at in self.last_only:
+                    return lambda values, *_: values[at]
+                return lambda values, *_: values[at][:, -1]
         raise AssertionError("hello claims op %s" % op)
 
     def _of(self, op, part):

@@ -179,7 +179,7 @@ class Graph(Model):
 
     def step(self, i):
         if not self.job.training:
-            self.last = self.session.run([self.cost, self.logits], self._feed(i, 0))[:1]
+            self.last = self.session.run(self.logits, self._feed(i, 0)), i
         elif self.accumulated == 1:
             self.last = self.session.run([self.cost, self.update], self._feed(i, 0))[:1]
         else:
@@ -187,6 +187,9 @@ class Graph(Model):
             self.session.run(self.apply)
 
     def loss(self):
+        if not self.job.training:
+            logits, i = self.last
+            return float(self.session.run(self.cost, {**self._feed(i, 0), self.logits: logits}))
         return sum(map(float, self.last)) / len(self.last)
 
     def _each(self, fetch, i):
