@@ -22,10 +22,15 @@ type Cache struct{ Dir string }
 // CacheEnv is the environment variable that overrides DefaultCache's folder.
 const CacheEnv = "DLBENCH_CACHE"
 
-// DefaultCache is $DLBENCH_CACHE, or dlbench in the user's cache directory.
+// DefaultCache is $DLBENCH_CACHE, or dlbench in the user's cache directory. Its
+// folder is absolute: workers start in other folders.
 func DefaultCache() (Cache, error) {
 	if dir := os.Getenv(CacheEnv); dir != "" {
-		return Cache{Dir: dir}, nil
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return Cache{}, fmt.Errorf("%s=%s: no absolute path: %w; set it to one", CacheEnv, dir, err)
+		}
+		return Cache{Dir: abs}, nil
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -181,3 +181,16 @@ func TestFilesAreForetold(t *testing.T) {
 		}
 	}
 }
+
+// Workers start in another folder: a relative path would lead them elsewhere.
+func TestDefaultCacheIsAbsolute(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for value, want := range map[string]string{"cache": filepath.Join(dir, "cache"), "./a/../b": filepath.Join(dir, "b"), filepath.Join(dir, "c"): filepath.Join(dir, "c")} {
+		t.Setenv(CacheEnv, value)
+		c, err := DefaultCache()
+		if err != nil || !filepath.IsAbs(c.Dir) || filepath.Base(c.Dir) != filepath.Base(want) {
+			t.Errorf("%s=%s: %q, %v, want %s", CacheEnv, value, c.Dir, err, want)
+		}
+	}
+}
