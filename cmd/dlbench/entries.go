@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/catalog"
@@ -132,8 +134,19 @@ func (s site) entry(row backends.Entry, device string) backends.Entry {
 	paths["interpreter"] = s.interpreter(ref)
 	e := row.Expand(paths)
 	e.Environment = ref.String()
-	e.Need = func() error { return s.need(append([]environment.Ref{ref}, named(row)...)) }
+	e.Need = func() error {
+		if compilesInCache(row) && strings.ContainsFunc(s.cache, unicode.IsSpace) {
+			return fmt.Errorf("the cache folder %q has white space in its path, which PyTorch's compiler does not quote; set %s to a folder without", s.cache, workloads.CacheEnv)
+		}
+		return s.need(append([]environment.Ref{ref}, named(row)...))
+	}
 	return e
+}
+
+// compilesInCache reports whether PyTorch's compiler writes C++ below the cache
+// and has it compiled there.
+func compilesInCache(row backends.Entry) bool {
+	return slices.ContainsFunc(row.Env, func(e string) bool { return strings.HasPrefix(e, "TORCHINDUCTOR_CACHE_DIR={cache}") })
 }
 
 // onDevice is the entry of that name as it is started for cells on a device.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,6 +35,27 @@ func TestShortenedNamesNoPath(t *testing.T) {
 	} {
 		if got := shortened(in, paths); got != want {
 			t.Errorf("%s became %s, want %s", in, got, want)
+		}
+	}
+}
+
+// PyTorch's compiler does not quote the folder of what it compiles.
+func TestCompilerNeedsACacheWithoutWhiteSpace(t *testing.T) {
+	for dir, spaced := range map[string]bool{"plain": false, "with space": true, "with\ttab": true} {
+		t.Setenv(workloads.CacheEnv, filepath.Join(t.TempDir(), dir))
+		s, err := here(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range s.entries() {
+			if e.Need == nil {
+				continue
+			}
+			err := e.Need()
+			says := err != nil && strings.Contains(err.Error(), workloads.CacheEnv) && strings.Contains(err.Error(), "white space")
+			if want := spaced && e.Info.Name == "pytorch-compile"; says != want || err != nil && strings.ContainsAny(err.Error(), "\n\t") {
+				t.Errorf("cache %q: %s needs %v", dir, e.Info.Name, err)
+			}
 		}
 	}
 }
