@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -305,9 +306,28 @@ func (s site) identity(name string) string {
 	}
 	r := parsed(name)
 	if own := s.brought(r); own != "" {
-		return own
+		return own + " " + installed(own)
 	}
 	return s.store.Look(r).Marker.Identity()
+}
+
+// installed is the hash of the names of the packages, with their versions, that
+// lie in the environment of an interpreter.
+func installed(python string) string {
+	var names []string
+	// A pattern of ours is well formed; * crosses no folder.
+	found, _ := filepath.Glob(filepath.Join(escaped(filepath.Dir(filepath.Dir(python))), "lib*", "python3*", "*-packages", "*.dist-info"))
+	for _, path := range found {
+		names = append(names, filepath.Base(path))
+	}
+	slices.Sort(names) // lib64 may be another name of lib
+	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(names), "\n")))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// escaped is the pattern of filepath.Glob that matches the path alone.
+func escaped(path string) string {
+	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
 }
 
 func metrics(byMode map[workloads.Mode]string) map[string]string {

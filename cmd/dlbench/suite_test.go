@@ -1,11 +1,13 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/python/environment"
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/workloads"
@@ -82,5 +84,35 @@ func TestUntil(t *testing.T) {
 		if err := f.override(&suite); err != nil || suite.Rounds != (workloads.Rounds{Min: 7, Max: 20, Until: want}) {
 			t.Errorf("--until %q: %+v, %v", flag, suite.Rounds, err)
 		}
+	}
+}
+
+// After an upgrade in it, a user's own environment is another one.
+func TestIdentityOfOwnEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	folder := func(name string) string { return filepath.Join(dir, "lib", "python3.11", "site-packages", name) }
+	make := func(names ...string) {
+		for _, n := range names {
+			if err := os.MkdirAll(folder(n), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	make("torch-2.13.0.dist-info", "numpy-2.4.0.dist-info", "torch")
+	ref := environment.Ref{Name: "pytorch"}
+	s := site{own: []environment.Own{{Ref: ref, Python: filepath.Join(dir, "bin", "python")}}}
+	before := s.identity("pytorch")
+	if !strings.HasPrefix(before, s.own[0].Python) || before == s.own[0].Python {
+		t.Errorf("identity %q", before)
+	}
+	make("__pycache__", "torch/lib")
+	if again := s.identity("pytorch"); again != before {
+		t.Errorf("%q became %q though no package changed", before, again)
+	}
+	if err := os.Rename(folder("torch-2.13.0.dist-info"), folder("torch-2.14.0.dist-info")); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.identity("pytorch"); after == before {
+		t.Errorf("%q after an upgrade", after)
 	}
 }
