@@ -16,8 +16,8 @@ const giveUpAfter = 2
 // ErrInterrupted is returned by Run when its context ended.
 var ErrInterrupted = errors.New("interrupted")
 
-// Run executes the run: one check trial and one memory trial per cell, then
-// rounds, each a shuffled pass over the cells that are still wanted. Every
+// Run executes the run: one check trial and one memory trial per cell
+// (two where the first compiled), then rounds, each a shuffled pass over the cells that are still wanted. Every
 // record goes to the sink before the next trial starts; an error of the sink
 // ends the run. Run returns ErrInterrupted when ctx ended.
 func Run(ctx context.Context, c Config) error {
@@ -35,6 +35,9 @@ func run(ctx context.Context, c Config, trial trialRunner) error {
 		if err := s.once(ctx, kind); err != nil {
 			return err
 		}
+	}
+	if err := s.warm(ctx); err != nil {
+		return err
 	}
 	longest := longestRound(c.Done)
 	for round := 1; round <= c.Rounds.Max; round++ {
@@ -88,6 +91,31 @@ func (s *schedule) once(ctx context.Context, kind string) error {
 		}
 	}
 	return s.pass(ctx, kind, 0, attempt, cells)
+}
+
+// warm repeats, once, the memory trials that ended ok and had to compile: the
+// compiler's processes were in their figures, and what they made now lies on
+// disk. Both records stay.
+func (s *schedule) warm(ctx context.Context) error {
+	var cells []Cell
+	attempt := 1
+	for _, c := range s.Cells {
+		ended, cold := 0, false
+		for _, r := range s.done {
+			if r.Kind != results.KindMemory || r.Cell != c.Name {
+				continue
+			}
+			attempt = max(attempt, r.Attempt+1)
+			if r.End != results.EndInterrupted {
+				ended++
+				cold = r.End == results.EndOK && r.Worker.CompileCache == results.CompileCold
+			}
+		}
+		if ended == 1 && cold {
+			cells = append(cells, c)
+		}
+	}
+	return s.pass(ctx, results.KindMemory, 0, attempt, cells)
 }
 
 // pass runs one trial of each cell in an order drawn from the seed. Memory

@@ -93,6 +93,52 @@ func TestFailedCheckIsNotMeasured(t *testing.T) {
 	}
 }
 
+// What compiled has its compiler's memory in its figures: it is measured once
+// more, and not for ever.
+func TestColdMemoryTrialIsRepeated(t *testing.T) {
+	cell := func(backend string) results.Cell { return results.Cell{Workload: "W", Backend: backend} }
+	c := Config{Rounds: Rounds{Min: 1, Max: 1}, Cells: []Cell{{Name: cell("once")}, {Name: cell("always")}, {Name: cell("never")}, {Name: cell("fails")}}}
+	var got []results.Record
+	c.Sink = func(r results.Record) error { got = append(got, r); return nil }
+	trial := func(_ context.Context, cell Cell, kind string, at place) results.Record {
+		r := results.Record{Kind: kind, Round: at.round, Attempt: at.attempt, Order: at.order, Cell: cell.Name, WallNS: 1, End: results.EndOK}
+		if name := cell.Name.Backend; kind != results.KindMemory || name == "always" || name == "fails" || name == "once" && at.attempt == 1 {
+			r.Worker.CompileCache = "cold"
+		}
+		if kind == results.KindMemory && cell.Name.Backend == "fails" {
+			r.End = results.EndOOM
+		}
+		return r
+	}
+	if err := run(t.Context(), c, trial); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"once": 2, "always": 2, "never": 1, "fails": 1}
+	for name, n := range want {
+		if count(got, name, results.KindMemory) != n || count(got, name, results.KindTime) != 1 || count(got, name, results.KindCheck) != 1 {
+			t.Errorf("%s: %d memory trials, want %d, beside %d timed", name, count(got, name, results.KindMemory), n, count(got, name, results.KindTime))
+		}
+	}
+	// A run that ended before the second goes on with it, one that is complete has none.
+	for _, r := range got {
+		if r.Kind == results.KindMemory && r.Attempt == 2 && r.Order == 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	all := got
+	c.Done = slices.DeleteFunc(slices.Clone(all), func(r results.Record) bool {
+		return r.Kind == results.KindTime || r.Kind == results.KindMemory && r.Attempt == 2
+	})
+	got = nil
+	if err := run(t.Context(), c, trial); err != nil || count(got, "once", results.KindMemory) != 1 || count(got, "never", results.KindMemory) != 0 {
+		t.Errorf("resumed before the second: %d and %d, %v", count(got, "once", results.KindMemory), count(got, "never", results.KindMemory), err)
+	}
+	c.Done, got = all, nil
+	if err := run(t.Context(), c, trial); err != nil || len(got) != 0 {
+		t.Errorf("a complete run went on with %d trials, %v", len(got), err)
+	}
+}
+
 func TestHopelessCellStops(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -45,10 +45,8 @@ func ExportBench(w io.Writer, run Run) error {
 	}
 	config := benchConfig(run.Meta)
 	trials := run.Trials()
-	for _, r := range run.Records {
-		if r.Kind == KindMemory {
-			trials = append(trials, r)
-		}
+	for _, r := range run.usedMemory() {
+		trials = append(trials, *r)
 	}
 	for _, r := range trials {
 		if bad[r.Cell] != "" {

@@ -10,7 +10,8 @@ import (
 // ExportCSV writes one line per record, the failed ones too, in the order of
 // the journal, with all settings and every metric; the header names metrics
 // with their units. A number that a record does not have is empty. The column
-// counts says whether a timed trial is part of a complete round's newest attempt.
+// counts says whether a timed trial is part of a complete round's newest attempt,
+// and of a memory trial whether it is used; see Warm.
 func ExportCSV(w io.Writer, run Run) error {
 	header := []string{
 		"name", "workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "allocator", "backend",
@@ -31,7 +32,11 @@ func ExportCSV(w io.Writer, run Run) error {
 	if err := out.Write(header); err != nil {
 		return err
 	}
-	for _, r := range run.Records {
+	used := map[*Record]bool{}
+	for _, r := range run.usedMemory() {
+		used[r] = true
+	}
+	for i, r := range run.Records {
 		c := r.Cell
 		check := ""
 		if r.Check != nil {
@@ -41,7 +46,7 @@ func ExportCSV(w io.Writer, run Run) error {
 			c.Name(), c.Workload, c.Mode, c.Precision, c.Device, c.Data, strconv.Itoa(c.Batch), strconv.Itoa(c.Accumulate),
 			strconv.Itoa(c.Threads), strconv.Itoa(c.Checkpoint), cmp.Or(c.Allocator, "default"), c.Backend,
 			r.Kind, strconv.Itoa(r.Round), strconv.Itoa(r.Attempt), strconv.Itoa(r.Order),
-			strconv.FormatBool(r.Kind != KindTime || counts[trial{c, r.Round, r.Attempt}]),
+			strconv.FormatBool(r.Kind == KindCheck || used[&run.Records[i]] || counts[trial{c, r.Round, r.Attempt}]),
 			r.Start, r.End, r.Phase, r.Signal, oneLine(r.Reason), check, strconv.Itoa(r.Steps()),
 		}
 		for _, m := range Metrics {
