@@ -245,13 +245,18 @@ func (t *trial) warmUp() error {
 	return nil
 }
 
+// forkedPeak is why a forked worker has no resident peak.
+const forkedPeak = "the worker was forked: of what its parent had mapped, only what it touched itself counts as resident"
+
 // border closes the current phase, with its wall time and its peak, and opens
 // the next one; steps is the number of steps that the closed phase took. After
 // the last phase next is "": what still goes wrong then counts as that phase's.
 func (t *trial) border(next string, steps int) {
 	now := time.Now()
 	p := results.Phase{Name: t.phase, WallNS: now.Sub(t.since).Nanoseconds(), Steps: steps}
-	if peak, err := memprof.ReadPeak(t.pid); err != nil {
+	if t.rec.Shared {
+		p.HWMWhy = forkedPeak
+	} else if peak, err := memprof.ReadPeak(t.pid); err != nil {
 		p.HWMWhy = err.Error()
 	} else if err := memprof.ResetPeak(t.pid); err != nil {
 		p.HWMWhy = "the peak could not be reset: " + err.Error()

@@ -156,8 +156,13 @@ func phaseTime(name string) func(Record) (float64, bool) {
 }
 
 // peakResident is the largest resident size over all phases. Where one phase
-// lacks it, the peak may have been there, so there is none.
+// lacks it, the peak may have been there, so there is none. Nor is there one of
+// a forked trial, whatever was recorded: a fork does not copy the page tables of
+// mapped files, so the libraries that its parent loaded are missing.
 func peakResident(r Record) (float64, bool) {
+	if r.Shared {
+		return 0, false
+	}
 	var peak float64
 	for _, p := range r.Phases {
 		if p.HWM == nil {

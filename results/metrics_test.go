@@ -148,3 +148,18 @@ func TestPercentileSamples(t *testing.T) {
 		}
 	}
 }
+
+// A fork has not the page tables of what its parent mapped, so its resident size
+// is no figure of what the work takes, in old run folders neither.
+func TestForkedTrialsHaveNoResidentPeak(t *testing.T) {
+	r := example()
+	r.Shared = true
+	for _, name := range []string{"peak-resident", "peak-resident-above-import"} {
+		if v := value(t, name, r); !math.IsNaN(v) {
+			t.Errorf("%s of a forked trial is %v", name, v)
+		}
+	}
+	if v := value(t, "step-time", r); math.IsNaN(v) {
+		t.Error("a forked trial has no step time")
+	}
+}

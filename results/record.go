@@ -114,7 +114,7 @@ type Worker struct {
 type Phase struct {
 	Name   string `json:"name"`
 	WallNS int64  `json:"wall_ns"`           // the harness's clock
-	HWM    *int64 `json:"hwm,omitempty"`     // peak resident bytes of the worker in this phase (VmHWM, reset at the border)
+	HWM    *int64 `json:"hwm,omitempty"`     // peak resident bytes of the worker in this phase (VmHWM, reset at the border); not of forked workers
 	HWMWhy string `json:"hwm_why,omitempty"` // why HWM is absent
 	Steps  int    `json:"steps,omitempty"`
 }
