@@ -26,26 +26,24 @@ class Trained(Model):
         keras.config.set_image_data_format("channels_first" if keras_runtime.FRAMEWORK == "torch" else "channels_last")
         self.network = keras_layers.Network(job)
         self.model = self.network.model
-        self.initial = [(v, array) for name, values in weights.items()
-                        for v, array in zip(self.network.variables(name), self.network.native(name, values))]
-        for v, array in self.initial:
-            v.assign(array)
+        self.weights = weights
+        self._restore()
         softmax = job.loss.kind == "softmax-cross-entropy"
         self.model.compile(optimizer=self._optimizer() if job.training else "sgd",
                            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True) if softmax
                            else keras.losses.BinaryCrossentropy(from_logits=True))
         if job.training:
             self.model.optimizer.build(self.model.trainable_variables)
-            self.state = [(v, keras.ops.convert_to_numpy(v.value).copy()) for v in self.model.optimizer.variables]
         x = self.network.images(x) if job.input.kind == "image" else x
-        self.x = x.astype("int32" if job.input.kind == "tokens" else keras.config.floatx())
-        self.y = y if softmax else y[..., None].astype(keras.config.floatx())
-        resident = job.placement == "resident"
-        self.xs = [keras.ops.convert_to_tensor(b) for b in self.x] if resident else None
-        self.ys = [keras.ops.convert_to_tensor(b) for b in self.y] if resident else None
+        x = x.astype("int32" if job.input.kind == "tokens" else keras.config.floatx(), copy=False)
+        y = y if softmax else y[..., None].astype(keras.config.floatx())
+        self.host = job.placement == "host"
+        # Copies of single batches, because on PyTorch a tensor is the array that
+        # it was made from: no batch keeps the whole file.
+        self.xs, self.ys = (b if self.host else [keras.ops.convert_to_tensor(a.copy()) for a in b] for b in (x, y))
         self.params = sum(int(numpy.prod(v.shape)) for v in self.model.trainable_variables)
         self.dtypes = self._dtypes()
-        self.tf32 = job.precision == "tf32"
+        self.tf32 = keras_runtime.tf32()
         self.last = None
         self.step = self.train if job.training else self.infer
 
@@ -57,9 +55,9 @@ class Trained(Model):
 
     def batch(self, i):
         """Batch i: tensors of the backend, or of data "host" a copy in host memory."""
-        if self.xs is not None:
-            return self.xs[i], self.ys[i]
-        return self.x[i].copy(), self.y[i].copy()
+        if self.host:
+            return self.xs[i].copy(), self.ys[i].copy()
+        return self.xs[i], self.ys[i]
 
     def train(self, i):
         self.last = self.model.train_on_batch(*self.batch(i))
@@ -107,9 +105,18 @@ class Trained(Model):
         return {p.name: self.network.canonical(p.name, [self.keras.ops.convert_to_numpy(v.value) for v in self.network.variables(p.name)])
                 for p in self.job.params}
 
+    def _restore(self):
+        for name, values in self.weights.items():  # read anew: a copy would count as the framework's memory
+            for v, array in zip(self.network.variables(name), self.network.native(name, values)):
+                v.assign(array)
+
     def reset(self):
-        for v, array in self.initial + self.state if self.job.training else self.initial:
-            v.assign(array)
+        self._restore()
+        if self.job.training:
+            optimizer = self.model.optimizer
+            for v in optimizer.variables:
+                if v is not optimizer.learning_rate:  # all other state of SGD and Adam begins at 0
+                    v.assign(self.keras.ops.zeros_like(v.value))
 
     def device_peaks(self):
         return self.runtime.device_peaks() if self.job.device == "cuda" else None

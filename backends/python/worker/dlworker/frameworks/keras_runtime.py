@@ -7,15 +7,16 @@ import platform
 import keras
 
 from .. import affinity
-from ..errors import Unsupported
+from ..errors import Failed, Unsupported
 
 FRAMEWORK = keras.backend.backend()
 framework = importlib.import_module(FRAMEWORK)
 
 
 def versions():
-    # Where jit_compile="auto", Keras' default, leads on a CPU.
-    jit = "on" if FRAMEWORK == "jax" else "off"
+    """Known when the device is: jit_compile="auto", Keras' default, depends on it.
+    What is told is what it leads to where all layers can be compiled."""
+    jit = "on" if keras.Sequential().jit_compile else "off"
     return {"keras": keras.__version__, FRAMEWORK: framework.__version__, "python": platform.python_version(), "jit_compile": "auto (%s)" % jit}
 
 
@@ -50,15 +51,37 @@ def _demand(there, device):
         raise Unsupported("device %s: %s %s sees no such device" % (device, FRAMEWORK, framework.__version__))
 
 
+def _products():
+    """Where PyTorch keeps its flags of TF32, and their name and two values."""
+    cuda, cudnn = framework.backends.cuda.matmul, framework.backends.cudnn
+    if hasattr(cuda, "fp32_precision"):
+        return (cuda, cudnn.conv, cudnn.rnn), "fp32_precision", ("ieee", "tf32")
+    return (cuda, cudnn), "allow_tf32", (False, True)  # before 2.9
+
+
 def precise(tf32):
     """Set whether products of float32 use TF32."""
     if FRAMEWORK == "jax":
         framework.config.update("jax_default_matmul_precision", "tensorfloat32" if tf32 else "highest")
     elif FRAMEWORK == "torch":
-        for part in (framework.backends.cuda.matmul, framework.backends.cudnn.conv, framework.backends.cudnn.rnn):
-            part.fp32_precision = "tf32" if tf32 else "ieee"
+        places, flag, values = _products()
+        for place in places:
+            setattr(place, flag, values[bool(tf32)])
     else:
         framework.config.experimental.enable_tensor_float_32_execution(tf32)
+
+
+def tf32():
+    """Whether products of float32 use TF32, as the framework's own flags say."""
+    if FRAMEWORK == "jax":
+        return framework.config.jax_default_matmul_precision == "tensorfloat32"
+    if FRAMEWORK == "tensorflow":
+        return framework.config.experimental.tensor_float_32_execution_enabled()
+    places, flag, values = _products()
+    found = {getattr(place, flag) for place in places}
+    if len(found) > 1:
+        raise Failed("TF32 is on for some products only: %s is %s" % (flag, ", ".join(sorted(map(str, found)))))
+    return found == {values[True]}
 
 
 def gradients(model, x, y):
@@ -84,14 +107,14 @@ def gradients(model, x, y):
 
 
 def device_peaks():
-    """(allocated, reserved) bytes at their peak on a GPU; the second only where told."""
+    """(allocated, reserved) bytes at their peak on a GPU; the second is None where
+    only the first is told."""
     if FRAMEWORK == "torch":
         return framework.cuda.max_memory_allocated(), framework.cuda.max_memory_reserved()
     if FRAMEWORK == "tensorflow":
-        peak = framework.config.experimental.get_memory_info("GPU:0")["peak"]
-        return peak, peak
+        return framework.config.experimental.get_memory_info("GPU:0")["peak"], None
     stats = framework.devices()[0].memory_stats()
-    return stats["peak_bytes_in_use"], stats.get("peak_pool_bytes", stats["peak_bytes_in_use"])
+    return stats["peak_bytes_in_use"], stats.get("peak_pool_bytes")
 
 
 def flushes():
