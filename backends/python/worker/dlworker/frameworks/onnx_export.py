@@ -24,7 +24,7 @@ import traceback
 from ..errors import Unsupported
 from ..job import Job
 from ..session import Replies
-from ..tensors import safetensors
+from ..tensors import Safetensors
 
 OPSET = 20
 PACKAGES = {"torch": "pytorch", "onnx": "onnx", "onnxscript": "onnxscript"}  # what makes the graph, and its name in hello
@@ -50,9 +50,9 @@ def export(raw, folder):
     import torch
     from . import pytorch_network
     job = Job(raw, CLAIMS)
-    weights = safetensors(job.weights_path)
+    weights = Safetensors(job.weights_path)
     net = pytorch_network.network(job, {"device": "cpu", "dtype": torch.float32}).eval()
-    pytorch_network.restore(net, pytorch_network.held(job, net), {p.name: torch.from_numpy(weights[p.name].copy()) for p in job.params})
+    pytorch_network.restore(net, pytorch_network.held(job, net), weights)
     shape = (job.batch, *job.input.shape)
     example = torch.zeros(shape, dtype=torch.int64 if job.input.kind == "tokens" else torch.float32)
     parent = os.path.dirname(folder)
