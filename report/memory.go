@@ -31,6 +31,7 @@ type memoryRow struct {
 	Peak    string
 	RSS     string
 	Timed   string // peak resident bytes while measuring, from timed trials
+	Cold    bool   // the compiler's memory is in it
 	Why     text
 }
 
@@ -48,6 +49,12 @@ func (v *view) memory() memorySection {
 			v.memoryTrials()),
 		Chart: chartPart{"ec-memory", text{"Interactive chart: resident memory over time, first memory trial of each cell", "交互图表：每个单元首次内存试验中常驻内存随时间的变化"}},
 	}}
+	if v.run.Meta.Shared {
+		s.Lead = joined([]text{s.Lead, {
+			"Trials that were forked after a shared import have no resident peak: of what the import had mapped, only what they touched themselves counts as resident.",
+			"共享导入后派生的试验没有 RSS 峰值：导入时映射的内容，只有派生进程自己访问过的才计入常驻。",
+		}}, " ", "")
+	}
 	for _, g := range v.groups {
 		s.Panels = append(s.Panels, v.memoryPanel(g))
 	}
@@ -91,8 +98,12 @@ func importPSS(m *results.Memory) *int64 { return m.ImportPSS }
 func peakPSS(m *results.Memory) *int64   { return m.PeakPSS }
 func peakRSS(m *results.Memory) *int64   { return m.PeakRSS }
 
-// measureHWM is the peak resident size while measuring.
+// measureHWM is the peak resident size while measuring. A forked trial has none,
+// whatever older versions recorded; see results.Metrics.
 func measureHWM(r *results.Record) (float64, bool) {
+	if r.Shared {
+		return 0, false
+	}
 	for _, p := range r.Phases {
 		if p.Name == "measure" && p.HWM != nil {
 			return float64(*p.HWM), true
@@ -110,6 +121,12 @@ func (c *cell) above() (float64, bool) {
 		d := max(0, *m.PeakPSS-*m.ImportPSS)
 		return &d
 	})
+}
+
+// compiledCold reports whether a memory trial that is used had to compile, so
+// that its compiler is in the figures.
+func (c *cell) compiledCold() bool {
+	return slices.ContainsFunc(c.ended(results.KindMemory), func(r *results.Record) bool { return r.Worker.CompileCache == results.CompileCold })
 }
 
 // work is what one step of the cell counts analytically.
@@ -162,7 +179,7 @@ func (c *cell) memoryRow(a axis) memoryRow {
 		row.Why = c.memoryWhy("peak_pss", "import_pss")
 		return row
 	}
-	row.Above = mebibytes(above)
+	row.Above, row.Cold = mebibytes(above), c.compiledCold()
 	w := c.work()
 	params, acts := float64(w.ParamBytes), float64(w.ActivationBytes)
 	rest := above - params - acts

@@ -67,7 +67,7 @@ func (t *trial) row() rawTrial {
 	}
 	hwm := int64(-1)
 	for _, p := range r.Phases {
-		if p.HWM != nil {
+		if p.HWM != nil && !r.Shared { // see measureHWM
 			hwm = max(hwm, *p.HWM)
 		}
 	}

@@ -143,6 +143,9 @@ func (r row) words() []string {
 	above := none
 	if r.Above != nil {
 		above = mebibytes(*r.Above)
+		if c.compiledCold() {
+			above += " (compiled cold)"
+		}
 	}
 	trials := whole(int64(r.Trials))
 	if r.Failed > 0 {

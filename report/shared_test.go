@@ -82,3 +82,25 @@ func TestSharedRun(t *testing.T) {
 		t.Error("a run of fresh processes speaks of forks")
 	}
 }
+
+// Forked trials that recorded a resident peak, in an older run folder, show none.
+func TestForkedTrialsShowNoResidentPeak(t *testing.T) {
+	fresh := resultstest.Run(resultstest.Config{Seed: 5, Memory: true, Check: true})
+	for shared, run := range map[bool]results.Run{false: fresh, true: sharedRun(fresh)} {
+		v := newView(run, compare.Analyze(run))
+		for _, c := range v.cells() {
+			row := c.memoryRow(newAxis(1, round3, text{}))
+			if shared != (row.Timed == none) {
+				t.Errorf("shared %v, %s: peak of timed trials %q, of memory trials %q", shared, c.Cell.Name(), row.Timed, row.Peak)
+			}
+			for _, trial := range c.trials {
+				if got := trial.row().HWM; (got == none) != trial.Record.Shared {
+					t.Errorf("shared %v, %s: a %s trial's peak %q", shared, c.Cell.Name(), trial.Record.Kind, got)
+				}
+			}
+		}
+		if lead := v.memory().Lead; shared != strings.Contains(lead.EN, "forked") || shared != strings.Contains(lead.ZH, "派生") {
+			t.Errorf("shared %v: the lead is %q", shared, lead.EN)
+		}
+	}
+}

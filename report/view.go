@@ -193,7 +193,8 @@ func (c *cell) timed() []*results.Record {
 	return rs
 }
 
-// ended are the cell's trials of any kind that ended ok.
+// ended are the cell's trials of any kind that ended ok, less memory trials that
+// compiled where another did not.
 func (c *cell) ended(kinds ...string) []*results.Record {
 	var rs []*results.Record
 	for _, t := range c.trials {
@@ -201,7 +202,7 @@ func (c *cell) ended(kinds ...string) []*results.Record {
 			rs = append(rs, r)
 		}
 	}
-	return rs
+	return results.Warm(rs)
 }
 
 // why says in one line why the cell has no figure.

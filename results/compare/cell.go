@@ -37,9 +37,9 @@ func sortTrials(cells []results.Cell, records []results.Record) map[results.Cell
 			continue
 		}
 		c.records = append(c.records, r)
-		if r.Kind == results.KindMemory && r.End == results.EndOK {
-			c.memory = append(c.memory, *r)
-		}
+	}
+	for _, c := range by {
+		c.remember(results.Warm(c.records))
 	}
 	counted, _ := results.Counted(records)
 	for _, i := range counted {
@@ -59,6 +59,21 @@ func sortTrials(cells []results.Cell, records []results.Record) map[results.Cell
 		c.warnings = append(c.warnings, warnings(c.timed, usual)...)
 	}
 	return by
+}
+
+// remember keeps the memory trials among the records, and doubts those that
+// compiled.
+func (c *cellTrials) remember(records []*results.Record) {
+	cold := false
+	for _, r := range records {
+		if r.Kind == results.KindMemory && r.End == results.EndOK {
+			c.memory = append(c.memory, *r)
+			cold = cold || r.Worker.CompileCache == results.CompileCold
+		}
+	}
+	if cold {
+		c.warnings = append(c.warnings, "memory trial compiled cold: the compiler's memory is in it")
+	}
 }
 
 // judge finds the cell's status. A failure counts in whatever attempt of a
