@@ -163,7 +163,7 @@ func makeEnvironments(cmd *cobra.Command, store environment.Store, refs []enviro
 	if len(steps) == 0 {
 		return nil
 	}
-	if err := announce(errs, store, steps); err != nil {
+	if err := announce(ctx, errs, store, steps); err != nil {
 		return err
 	}
 	for _, step := range steps {
@@ -205,9 +205,12 @@ func prepareSteps(ctx context.Context, out io.Writer, m environment.Maker, refs 
 	return steps, nil
 }
 
+// freeSpace is how much a folder's disk can hold. Tests have fuller disks.
+var freeSpace = environment.Free
+
 // announce says what will be downloaded and what it takes, and refuses what the
-// disk cannot hold.
-func announce(w io.Writer, store environment.Store, steps []environment.Step) error {
+// disks cannot hold.
+func announce(ctx context.Context, w io.Writer, store environment.Store, steps []environment.Step) error {
 	fmt.Fprintf(w, "environments will be made in %s\n", store.Dir)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	downloads, needs := environment.Needs(steps)
@@ -231,7 +234,10 @@ func announce(w io.Writer, store environment.Store, steps []environment.Step) er
 	for _, n := range notes {
 		fmt.Fprintln(w, "  note:", n)
 	}
-	free, err := environment.Free(store.Dir)
+	if err := announceElsewhere(ctx, w, store, steps); err != nil {
+		return err
+	}
+	free, err := freeSpace(store.Dir)
 	if err != nil {
 		fmt.Fprintf(w, "  together: downloads up to %s, %s on disk; free space is not known: %v\n", size(downloads), size(needs), err)
 		return nil
@@ -239,6 +245,22 @@ func announce(w io.Writer, store environment.Store, steps []environment.Step) er
 	fmt.Fprintf(w, "  together: downloads up to %s, %s on disk, of which %s are free; packages that the tool has in its cache are not downloaded\n", size(downloads), size(needs), size(free))
 	if needs+needs/20 > free {
 		return fmt.Errorf("%s cannot hold it: %s are needed and %s are free; free some, name fewer frameworks, or set %s to a folder on another disk", store.Dir, size(needs+needs/20), size(free), workloads.CacheEnv)
+	}
+	return nil
+}
+
+// announceElsewhere says what is needed on other disks than the environments',
+// and refuses what they cannot hold.
+func announceElsewhere(ctx context.Context, w io.Writer, store environment.Store, steps []environment.Step) error {
+	for _, p := range environment.Elsewhere(ctx, steps, store.Dir) {
+		free, err := freeSpace(p.Dir)
+		if err != nil { // not known, as on systems without such a call
+			continue
+		}
+		fmt.Fprintf(w, "  on another disk: %s in %s, up to %s, of which %s are free\n", p.What, p.Dir, size(p.Bytes), size(free))
+		if p.Bytes > free {
+			return fmt.Errorf("%s cannot hold %s: up to %s are needed and %s are free; free some, name fewer frameworks, or set %s to a folder on another disk", p.Dir, p.What, size(p.Bytes), size(free), p.Set)
+		}
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func TestSetupRefusesWhatTheDiskCannotHold(t *testing.T) {
 		return environment.Step{Ref: environment.Ref{Name: "jax", Version: "0.9.0"}, Spec: environment.Spec{Name: "jax", Download: 1e6, Disk: disk, Note: "a note"}}
 	}
 	var said strings.Builder
-	if err := announce(&said, store, []environment.Step{step(1e3), step(1e3)}); err != nil {
+	if err := announce(t.Context(), &said, store, []environment.Step{step(1e3), step(1e3)}); err != nil {
 		t.Error(err)
 	}
 	for _, want := range []string{"jax@0.9.0  downloads up to 1 MB  takes 1 kB on disk, about as much", "together: downloads up to 2 MB, 2 kB on disk"} {
@@ -172,7 +172,7 @@ func TestSetupRefusesWhatTheDiskCannotHold(t *testing.T) {
 	if strings.Count(said.String(), "a note") != 1 {
 		t.Errorf("the note is not there once:\n%s", said.String())
 	}
-	err := announce(io.Discard, store, []environment.Step{step(1 << 60)})
+	err := announce(t.Context(), io.Discard, store, []environment.Step{step(1 << 60)})
 	if err == nil || !strings.Contains(err.Error(), "cannot hold it") || !strings.Contains(err.Error(), workloads.CacheEnv) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("an environment of 2^60 bytes: %v", err)
 	}

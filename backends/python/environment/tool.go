@@ -108,8 +108,8 @@ func (t Tool) linksTo(ctx context.Context, dir string) bool {
 	if t.Name != "uv" {
 		return false
 	}
-	out, err := exec.CommandContext(ctx, t.path, "cache", "dir", "--color", "never").Output()
-	return err == nil && sameDisk(strings.TrimSpace(string(out)), dir)
+	cache := t.cache(ctx)
+	return cache != "" && sameDisk(cache, dir)
 }
 
 // environ is what the tools run under: the user's own environment with their
