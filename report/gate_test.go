@@ -277,6 +277,40 @@ func TestGateOutputsEscape(t *testing.T) {
 	}
 }
 
+// Each output that has room for it says which effect an undecided check would have
+// seen, and none does so where its verdict was withheld.
+func TestGateTellsTheDetectableEffect(t *testing.T) {
+	of := func(change func(*gate.Check)) gate.Result {
+		r := everyVerdict()
+		r.Checks = r.Checks[3:4]
+		change(&r.Checks[0])
+		return r
+	}
+	const seen = "would have been seen"
+	open := of(func(*gate.Check) {})
+	withheld := map[string]gate.Result{
+		"blind":    of(func(c *gate.Check) { c.Blind, c.Reason = true, "too short" }),
+		"withheld": of(func(c *gate.Check) { c.Withheld, c.Reason = true, "the host was busy" }),
+	}
+	for name, render := range renderers {
+		// The comment has it above the fold and below.
+		want := 1
+		if name == "markdown" {
+			want = 2
+		}
+		told := func(r gate.Result) string { return strings.Join(strings.Fields(rendered(t, render, r)), " ") } // as one line
+		if text := told(open); strings.Count(text, seen) < want || !strings.Contains(text, "an effect of 4.5") {
+			t.Errorf("%s does not say what would have been seen:\n%s", name, text)
+		}
+		for what, r := range withheld {
+			text := told(r)
+			if strings.Contains(text, seen) || strings.Contains(text, "could have been seen") || !strings.Contains(text, r.Checks[0].Reason) {
+				t.Errorf("%s, %s:\n%s", name, what, text)
+			}
+		}
+	}
+}
+
 // A comment stays within what sites accept.
 func TestGateMarkdownIsBounded(t *testing.T) {
 	r := everyVerdict()
@@ -310,6 +344,23 @@ func TestGateSARIF(t *testing.T) {
 		if (res["kind"] != "fail") != (res["level"] == "none") {
 			t.Errorf("kind %v with level %v", res["kind"], res["level"])
 		}
+	}
+	// A gate that saw nothing is one error, not a clean list.
+	log = nil
+	if err := json.Unmarshal([]byte(rendered(t, GateSARIF, gate.Result{OneRun: true})), &log); err != nil {
+		t.Fatal(err)
+	}
+	run = log["runs"].([]any)[0].(map[string]any)
+	found := run["results"].([]any)
+	if len(found) != 1 {
+		t.Fatalf("a gate of nothing has the results %v", found)
+	}
+	whole := found[0].(map[string]any)
+	text := whole["message"].(map[string]any)["text"].(string)
+	rules := run["tool"].(map[string]any)["driver"].(map[string]any)["rules"].([]any)
+	rule := rules[int(whole["ruleIndex"].(float64))].(map[string]any)["id"]
+	if whole["level"] != "error" || whole["kind"] != "fail" || whole["ruleId"] != rule || !strings.Contains(text, "nothing was compared") || len(whole["locations"].([]any)) != 1 {
+		t.Errorf("a gate of nothing: %v", whole)
 	}
 	// Nothing found is an empty list, not null.
 	r := everyVerdict()

@@ -31,6 +31,7 @@ type gateJSONCheck struct {
 	RoundsNeeded int             `json:"rounds_needed"`
 	Detectable   float64         `json:"detectable"`
 	Blind        bool            `json:"blind,omitempty"`
+	Withheld     bool            `json:"withheld,omitempty"`
 	Verdict      compare.Verdict `json:"verdict"`
 	Outcome      gate.Outcome    `json:"outcome"`
 	Fails        bool            `json:"fails"`
@@ -54,7 +55,7 @@ func GateJSON(w io.Writer, r gate.Result, o GateOptions) error {
 		checks = append(checks, gateJSONCheck{
 			ID: l.ID(), Name: l.Name, Base: l.Check.Base, Head: l.Check.Head, Kind: l.Kind, Metric: l.Check.Metric, Unit: l.Unit,
 			BaseValue: l.BaseValue, HeadValue: l.HeadValue, Ratio: l.Ratio, RatioLow: l.Lo, RatioHigh: l.Hi, Tolerance: l.Tolerance,
-			Rounds: l.Rounds, RoundsNeeded: l.RoundsNeeded, Detectable: l.Detectable, Blind: l.Blind,
+			Rounds: l.Rounds, RoundsNeeded: l.RoundsNeeded, Detectable: l.Detectable, Blind: l.Blind, Withheld: l.Withheld,
 			Verdict: l.Verdict, Outcome: l.Outcome, Fails: l.Fails, Reason: l.Reason, Detail: l.Detail, Warnings: l.Warnings,
 		})
 	}

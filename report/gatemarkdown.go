@@ -84,7 +84,10 @@ const gateHeader = "| cell | metric | verdict | change | range | base | head | |
 // row is a check as a row of such a table.
 func (l gateLine) row() string {
 	why := ""
-	if l.Fails || l.Outcome != gate.Pass {
+	switch {
+	case l.Outcome == gate.Undecided:
+		why = l.Detail // with the effect that would have been seen
+	case l.Fails || l.Outcome != gate.Pass:
 		why = l.Reason
 	}
 	return fmt.Sprintf("| %s | %s | %s %s | %s | %s | %s | %s | %s |\n", quoted(l.Label), quoted(l.Metric), l.Icon, bold(l),

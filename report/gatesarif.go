@@ -24,7 +24,11 @@ var sarifRules = []struct {
 	{compare.Flaky, "One side has failed trials beside valid ones."},
 	{compare.Inconclusive, "The trials neither show nor exclude an effect."},
 	{gate.New, "The head has it and the base does not."},
+	{sarifNothing, "The gate as a whole saw nothing: nothing was compared, or no verdict was possible."},
 }
+
+// sarifNothing is the rule of a gate that saw nothing.
+const sarifNothing = "undecided"
 
 type (
 	sarifText struct {
@@ -78,8 +82,9 @@ type (
 
 // GateSARIF writes what a gate found as SARIF 2.1.0: a result per check that
 // fails (level error) or is undecided (kind open). Sites show each result as an
-// alert, so checks that pass are left out. All point to o.Location: a benchmark
-// has no line of code at fault.
+// alert, so checks that pass are left out, and a gate that saw nothing is an error
+// as a whole: an empty list would be a clean one. All point to o.Location: a
+// benchmark has no line of code at fault.
 func GateSARIF(w io.Writer, r gate.Result, o GateOptions) error {
 	driver := sarifDriver{Name: "dlbench", Version: o.Version}
 	index := map[compare.Verdict]int{}
@@ -88,25 +93,30 @@ func GateSARIF(w io.Writer, r gate.Result, o GateOptions) error {
 		driver.Rules = append(driver.Rules, sarifRule{string(rule.id), sarifText{rule.text}})
 	}
 	found := []sarifResult{}
-	for _, l := range gateLines(r) {
-		if !l.Fails && l.Outcome != gate.Undecided {
-			continue
-		}
-		sum := sha256.Sum256([]byte(o.title() + "\x00" + l.ID()))
+	add := func(rule compare.Verdict, id, message string, fails bool) {
+		sum := sha256.Sum256([]byte(o.title() + "\x00" + id))
 		res := sarifResult{
-			RuleID: l.Word, RuleIndex: index[l.Verdict], Kind: "fail", Level: "error",
-			Message:      sarifText{l.Word + ": " + l.Label + ": " + l.Detail},
+			RuleID: string(rule), RuleIndex: index[rule], Kind: "fail", Level: "error",
+			Message:      sarifText{string(rule) + ": " + message},
 			Fingerprints: map[string]string{"dlbenchCheck/v1": hex.EncodeToString(sum[:16])},
 		}
-		if !l.Fails {
+		if !fails {
 			res.Kind, res.Level = "open", "none" // the standard allows no other level (3.27.10)
 		}
 		var at sarifLocation
 		at.Physical.Artifact.URI = (&url.URL{Path: filepath.ToSlash(o.Location)}).String()
 		at.Physical.Region.StartLine = 1
-		at.Logical = []sarifLogical{{clean(l.ID(), 4000)}}
+		at.Logical = []sarifLogical{{clean(id, 4000)}}
 		res.Locations = []sarifLocation{at}
 		found = append(found, res)
+	}
+	for _, l := range gateLines(r) {
+		if l.Fails || l.Outcome == gate.Undecided {
+			add(l.Verdict, l.ID(), l.Label+": "+l.Detail, l.Fails)
+		}
+	}
+	if why := r.Nothing(); why != "" {
+		add(sarifNothing, "the gate as a whole", plain(line(why)), true)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

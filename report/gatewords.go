@@ -118,8 +118,8 @@ func gateRounds(l gateLine) []string {
 		s = "1 round"
 	}
 	parts := []string{s + ", minimum effect " + relative(l.Tolerance)}
-	if l.Verdict != compare.Inconclusive {
-		return parts
+	if l.Verdict != compare.Inconclusive || l.Blind || l.Withheld {
+		return parts // where the verdict was withheld, the reason says all
 	}
 	switch {
 	case l.RoundsNeeded == 0:

@@ -43,6 +43,7 @@ func (j *judge) timed() {
 		c.BaseValue, c.HeadValue = base[i].Median, head[i].Median
 		c.Ratio, c.Lo, c.Hi, c.Rounds, c.RoundsNeeded, c.Detectable = v.Ratio, v.Lo, v.Hi, v.Rounds, v.RoundsNeeded, v.Detectable
 		c.Verdict, c.Reason, c.Warnings, c.Blind = v.Verdict, v.Reason, v.Warnings, v.TooShort
+		c.Withheld = v.Verdict == compare.Inconclusive && v.Reason != ""
 		if v.Rounds > 0 && v.Ratio != nil {
 			j.out.Compared++
 		}

@@ -95,7 +95,7 @@ type state struct {
 func (j *judge) prepare() error {
 	base, head := j.runs[0].Meta, j.runs[j.head].Meta
 	j.own = head.Policy
-	j.out = Result{OneRun: j.head == 0, Policy: j.Policy, Alpha: j.Policy.Alpha}
+	j.out = Result{OneRun: j.head == 0, Policy: j.Policy, Alpha: j.Policy.Alpha, MaxRounds: min(base.Policy.MaxRounds, head.Policy.MaxRounds)}
 	if j.out.Alpha == 0 {
 		j.out.Alpha = j.own.Alpha
 	}

@@ -306,6 +306,83 @@ func TestNothingCompared(t *testing.T) {
 	}
 }
 
+// What rounds say nothing about is not to be measured more: the check's own reason
+// stands there.
+func TestNothingWithoutValues(t *testing.T) {
+	c := config(nil)
+	c.Cells = cells("A")
+	run := oneRun(c)
+	for i := range run.Records {
+		if u := run.Records[i].Usage; u != nil {
+			u.GCNS = nil
+		}
+	}
+	r := mustJudge(t, Input{Base: run, Policy: Policy{Metrics: Metrics{"train": {"gc-per-step"}}, Exact: []Tolerance{{"params", 0}}}})
+	if got, want := r.Headline(), "gate undecided: no verdict is possible: A"+name+": no trial of the base has a gc-per-step"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	// Beside a check that does lack rounds, these are counted of that one.
+	c.Rounds = 1
+	run = oneRun(c)
+	for i := range run.Records {
+		if u := run.Records[i].Usage; u != nil {
+			u.GCNS = nil
+		}
+	}
+	r = mustJudge(t, Input{Base: run, Policy: Policy{Metrics: Metrics{"train": {"gc-per-step", "step-time"}}}})
+	if !strings.Contains(r.Nothing(), "1 round, and one takes") {
+		t.Errorf("%q", r.Nothing())
+	}
+}
+
+// Where the run ended before its rounds, the gate says how to go on; where it has
+// all of them it does not.
+func TestNothingNamesUntilMax(t *testing.T) {
+	c := config(nil)
+	c.Cells, c.Rounds = cells("A"), 7
+	run := oneRun(c)
+	run.Meta.Policy.Alpha = 0.001
+	const hint = "dlbench run --until max … --resume goes on to the 20 that were planned"
+	if r := mustJudge(t, Input{Base: run}); !strings.Contains(r.Nothing(), "7 rounds, and one takes") || !strings.HasSuffix(r.Nothing(), hint) {
+		t.Errorf("%q", r.Nothing())
+	}
+	if got := TooFewRounds(7, 8, 7); strings.Contains(got, "--until") || got != "7 rounds, and one takes 8 at least; measure more" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Of a verdict that was withheld no effect would have been seen.
+func TestWithheldSeesNothing(t *testing.T) {
+	c := config(nil)
+	c.Noise, c.Cells = 0.5, cells("A")
+	id := "A" + name + " step-time"
+	for what, change := range map[string]func(*results.Run){
+		"too short": func(r *results.Run) {
+			for i := range r.Records {
+				if u := r.Records[i].Usage; u != nil {
+					u.WallNS /= 1000
+				}
+			}
+		},
+		"not proven": func(r *results.Run) {
+			for i := range r.Records {
+				if r.Records[i].Cell.Backend == "young" {
+					r.Records[i].Check = &results.Check{Status: "unproven", Reason: "planted"}
+				}
+			}
+		},
+	} {
+		run := oneRun(c)
+		if got := check(t, mustJudge(t, Input{Base: run}), id); got.Detectable == 0 || got.Blind || got.Withheld {
+			t.Fatalf("%s: %+v before", what, got)
+		}
+		change(&run)
+		if got := check(t, mustJudge(t, Input{Base: run}), id); got.Detectable != 0 || !got.Blind || got.Verdict != compare.Inconclusive || got.Rounds != 20 {
+			t.Errorf("%s: %s in %d rounds, detectable %g, blind %v", what, got.Verdict, got.Rounds, got.Detectable, got.Blind)
+		}
+	}
+}
+
 func TestSides(t *testing.T) {
 	c := config(nil)
 	c.Cells = cells("A")
@@ -381,7 +458,7 @@ func TestMetricOfZero(t *testing.T) {
 	c.Cells = cells("A")
 	r := mustJudge(t, Input{Base: oneRun(c), Policy: Policy{Metrics: Metrics{"train": {"gc-per-step"}}}})
 	got := check(t, r, "A"+name+" gc-per-step")
-	if got.Verdict != compare.Missing || got.Outcome != Undecided || !strings.Contains(got.Reason, "gc-per-step is 0") || r.Code() != CodeUndecided {
+	if got.Outcome != Undecided || !strings.Contains(got.Reason, "gc-per-step is 0") || r.Code() != CodeUndecided {
 		t.Errorf("%s, %s, %q, code %d", got.Verdict, got.Outcome, got.Reason, r.Code())
 	}
 }

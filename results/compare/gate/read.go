@@ -96,6 +96,9 @@ func metrics(v strictyaml.Value) Metrics {
 		return out
 	}
 	m := v.Mapping(modes)
+	if v.Err() == nil && len(m.Keys) == 0 {
+		v.Fail("an empty mapping: expected metrics for train, infer or both")
+	}
 	for _, mode := range m.Keys {
 		out[mode] = metricNames(m.Get(mode))
 	}
@@ -140,6 +143,9 @@ func effects(v strictyaml.Value) Effects {
 	}
 	out := Effects{Of: map[string]float64{}}
 	m := v.Mapping(nil)
+	if v.Err() == nil && len(m.Keys) == 0 {
+		v.Fail("an empty mapping: expected at least one metric with its effect")
+	}
 	for _, name := range m.Keys {
 		known(m.Get(name), name, judgeable())
 		out.Of[name] = effect(m.Get(name))

@@ -67,9 +67,12 @@ type Check struct {
 	Detectable           float64
 	// Blind: more rounds would not decide it, because trials are too short to be
 	// confirmed or are not proven the same work.
-	Blind   bool
-	Verdict compare.Verdict
-	Outcome Outcome
+	Blind bool
+	// Withheld: the evidence was not let decide it, for Reason. Neither then nor
+	// where it is Blind is anything Detectable: no effect would have been shown.
+	Withheld bool
+	Verdict  compare.Verdict
+	Outcome  Outcome
 	// Fails tells that the build fails for it.
 	Fails bool
 	// Reason is why there is no verdict, or what the check is about, in one line;
@@ -109,6 +112,7 @@ type Result struct {
 	Ignored    []string // names of cells that the policy leaves out
 	Warnings   []string // what is to be doubted about the whole
 	Compared   int      // checks that held one value against another
+	MaxRounds  int      // that were planned for both sides
 }
 
 // The codes with which a gate ends, as a process does. In a gate with several
@@ -157,7 +161,7 @@ func (r Result) Nothing() string {
 		return "nothing was compared: " + reasonOf(r.Checks)
 	}
 	timed, measured, need := 0, 0, 0
-	var blind []Check
+	var blind, missing []Check // what rounds say nothing about
 	for _, c := range r.Checks {
 		if c.Kind != Timed || c.Outcome == Skip {
 			continue
@@ -166,21 +170,37 @@ func (r Result) Nothing() string {
 			return ""
 		}
 		timed++
-		if c.Blind {
+		switch {
+		case c.Blind:
 			blind = append(blind, c)
+		case c.Verdict == compare.Missing || c.Withheld:
+			missing = append(missing, c)
+		default:
+			measured, need = max(measured, c.Rounds), max(need, c.RoundsNeeded)
 		}
-		measured, need = max(measured, c.Rounds), max(need, c.RoundsNeeded)
 	}
-	if timed == 0 {
+	switch {
+	case timed == 0:
 		return ""
-	}
-	if len(blind) == timed {
+	case len(blind) == timed:
 		return "no verdict is possible, whatever is measured more: " + reasonOf(blind)
-	}
-	if need == 0 {
+	case len(blind)+len(missing) == timed:
+		return "no verdict is possible: " + reasonOf(append(missing, blind...))
+	case need == 0:
 		return fmt.Sprintf("no verdict is possible: the rounds of the run are too few for %d timed checks at alpha %g; plan more rounds", r.Family, r.Alpha)
 	}
-	return fmt.Sprintf("no verdict is possible: %d %s, and one takes %d at least; measure more", measured, rounds(measured), need)
+	return "no verdict is possible: " + TooFewRounds(measured, need, r.MaxRounds)
+}
+
+// TooFewRounds says that a verdict takes more rounds than were made, and how to
+// make them where the run ended before those that were planned: a suite with
+// until: decided stops by its own comparisons, which may be decided before others.
+func TooFewRounds(made, need, planned int) string {
+	s := fmt.Sprintf("%d %s, and one takes %d at least; measure more", made, rounds(made), need)
+	if made < planned {
+		s += fmt.Sprintf(": dlbench run --until max … --resume goes on to the %d that were planned", planned)
+	}
+	return s
 }
 
 // reasonOf is the first reason among checks.

@@ -60,6 +60,9 @@ func (j *judge) settle() {
 		if c.Outcome == Skip && c.Kind != Exact && c.Kind != Memory && j.required(*c) {
 			c.Outcome, c.Reason = Fail, "required by the policy: "+c.Reason
 		}
+		if c.Blind || c.Withheld {
+			c.Detectable = 0
+		}
 		undecided := j.Policy.Undecided
 		if paired {
 			undecided = p.terms.undecided
