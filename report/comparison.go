@@ -7,6 +7,7 @@ import (
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/gate"
 	"github.com/dlbench/dlbench/results/compare/selection"
 )
 
@@ -180,6 +181,7 @@ type metricsOf struct {
 	labels   []string
 	name     string
 	warnings []string
+	shapes   map[compare.Sample][2]int // steps per block and blocks; nil: not looked at yet
 }
 
 func (by *metricsOf) metric(l selection.Line) (results.Metric, error) {
@@ -195,6 +197,14 @@ func (by *metricsOf) metric(l selection.Line) (results.Metric, error) {
 		if err := m.Judgeable(0, 0); err != nil {
 			return m, fmt.Errorf("--metric: %w", err)
 		}
+		if l.Absent || l.Reason != "" {
+			return m, nil
+		}
+		for _, s := range []compare.Sample{l.Base, l.Head} {
+			if err := m.Judgeable(by.shape(s)); err != nil {
+				return m, fmt.Errorf("%s: %w", s.Cell.Name(), err)
+			}
+		}
 		return m, nil
 	}
 	base := by.primary(l.Base)
@@ -203,6 +213,22 @@ func (by *metricsOf) metric(l selection.Line) (results.Metric, error) {
 			l.Head.Cell.Name(), base.Name, base.Unit, by.labels[l.Base.Run], head.Name, head.Unit, by.labels[l.Head.Run])
 	}
 	return base, nil
+}
+
+// shape is that of a measured segment of a sample, 0 where none was measured.
+func (by *metricsOf) shape(s compare.Sample) (perBlock, blocks int) {
+	if by.shapes == nil {
+		by.shapes = map[compare.Sample][2]int{}
+		for i, run := range by.runs {
+			for _, r := range run.Records {
+				if n := r.Steps(); n > 0 {
+					by.shapes[compare.Sample{Run: i, Cell: r.Cell}] = [2]int{r.StepsPerBlock, n / r.StepsPerBlock}
+				}
+			}
+		}
+	}
+	shape := by.shapes[s]
+	return shape[0], shape[1]
 }
 
 func (by *metricsOf) primary(s compare.Sample) results.Metric {
@@ -225,7 +251,9 @@ func comparisonLine(l selection.Line, m results.Metric, c compare.Comparison, ba
 	if m.Better > 0 {
 		line.Better = "higher"
 	}
-	if c.Verdict == compare.Inconclusive && c.Detectable > 0 {
+	// Where the verdict was withheld no effect would have been shown.
+	proven := base.Status == compare.StatusOK && head.Status == compare.StatusOK
+	if c.Verdict == compare.Inconclusive && c.Detectable > 0 && proven && c.Reason == "" && !c.TooShort {
 		line.Detectable = finite(&c.Detectable)
 	}
 	warn := func(w string) {
@@ -310,8 +338,31 @@ func (t Comparison) doubts(runs []results.Run, sorted compare.Sorted, chosen sel
 		all = append(all, "nothing is compared: no cell differs from the base in "+keyNames(t.Base)+" alone")
 	} else if slices.ContainsFunc(t.Lines, func(l ComparisonLine) bool { return l.Rounds > 0 && l.RoundsNeeded == 0 }) {
 		all = append(all, fmt.Sprintf("no verdict is possible: %s share alpha %g, which takes more rounds than were planned", counts(t.Family, "comparison", "").EN, t.Alpha))
+	} else if few := t.tooFewRounds(runs, chosen); few != "" {
+		all = append(all, few)
 	}
 	return all
+}
+
+// tooFewRounds says of how many comparisons both sides have fewer rounds than any
+// verdict takes, and how to go on; empty of none.
+func (t Comparison) tooFewRounds(runs []results.Run, chosen selection.Selection) string {
+	n, made, need, planned := 0, 0, 0, 0
+	for i, l := range t.Lines {
+		if l.Verdict != compare.Inconclusive || l.Rounds == 0 || l.Rounds >= l.RoundsNeeded || l.Reason != "" {
+			continue
+		}
+		n++
+		if l.Rounds > made {
+			pair := chosen.Lines[i]
+			made, planned = l.Rounds, min(runs[pair.Base.Run].Meta.Policy.MaxRounds, runs[pair.Head.Run].Meta.Policy.MaxRounds)
+		}
+		need = max(need, l.RoundsNeeded)
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("no verdict is possible in %s: %s", counts(n, "comparison", "").EN, gate.TooFewRounds(made, need, planned))
 }
 
 func keyNames(parts []selection.Part) string {

@@ -115,6 +115,66 @@ func TestCompareJudgesAsTheReport(t *testing.T) {
 	}
 }
 
+// Of a verdict that was withheld no effect would have been seen.
+func TestCompareWithheldSeesNothing(t *testing.T) {
+	of := func() results.Run {
+		return resultstest.Run(resultstest.Config{Seed: 1, Cells: resultstest.Cells()[1:3], Rounds: 20, Noise: 0.5})
+	}
+	line := func(r results.Run) ComparisonLine { return compared(t, []results.Run{r}, ComparisonQuery{}).Lines[0] }
+	if l := line(of()); l.Verdict != compare.Inconclusive || l.Detectable == nil {
+		t.Fatalf("%s, sees %v", l.Verdict, l.Detectable)
+	}
+	short, unproven := of(), of()
+	for i := range short.Records {
+		if u := short.Records[i].Usage; u != nil {
+			u.WallNS /= 10000
+		}
+		unproven.Records[i].Check = &results.Check{Status: "unproven", Reason: "planted"}
+	}
+	for what, run := range map[string]results.Run{"too short": short, "not proven": unproven} {
+		c := compared(t, []results.Run{run}, ComparisonQuery{})
+		if l := c.Lines[0]; l.Verdict != compare.Inconclusive || l.Rounds != 20 || l.Detectable != nil || strings.Contains(written(t, c, "txt"), "sees") {
+			t.Errorf("%s: %s in %d rounds, sees %v", what, l.Verdict, l.Rounds, l.Detectable)
+		}
+	}
+}
+
+// A list in Markdown has one dash per item, and the terminal has one too.
+func TestCompareWarningsAreItems(t *testing.T) {
+	c := compared(t, beforeAndAfter(), ComparisonQuery{})
+	c.Warnings = []string{"the host was not quiet"}
+	for _, format := range []string{"md", "txt"} {
+		if text := written(t, c, format); !strings.Contains(text, "\n- the host was not quiet\n") {
+			t.Errorf("%s:\n%s", format, text)
+		}
+	}
+}
+
+// A comparison with fewer rounds than a verdict takes says how to go on.
+func TestCompareNamesUntilMax(t *testing.T) {
+	run := resultstest.Run(resultstest.Config{Seed: 1, Cells: resultstest.Cells()[:2], Rounds: 3, Noise: 0.01})
+	has := func(want string) bool {
+		list := compared(t, []results.Run{run}, ComparisonQuery{}).Warnings
+		return slices.ContainsFunc(list, func(w string) bool { return strings.Contains(w, want) })
+	}
+	if !has("no verdict is possible in 1 comparison: 3 rounds, and one takes ") || !has("dlbench run --until max … --resume goes on to the 20 that were planned") {
+		t.Errorf("%q", compared(t, []results.Run{run}, ComparisonQuery{}).Warnings)
+	}
+}
+
+// A percentile that the trials have too few steps for is refused, as by the gate.
+func TestCompareRefusesPercentilesOfFewSteps(t *testing.T) {
+	config := resultstest.Config{Seed: 1, Cells: resultstest.Cells()[:2], Rounds: 2, Samples: 20}
+	_, err := Compare([]results.Run{resultstest.Run(config)}, ComparisonQuery{Metric: "latency-p99"})
+	if err == nil || !strings.HasSuffix(err.Error(), `: metric "latency-p99" cannot be judged: it takes 662 steps per trial, these have 20; hint: measure more steps`) {
+		t.Errorf("error %v", err)
+	}
+	config.Samples = 1000
+	if _, err := Compare([]results.Run{resultstest.Run(config)}, ComparisonQuery{Metric: "latency-p99"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Every format has the same verdicts, in the same order.
 func TestCompareFormatsAgree(t *testing.T) {
 	c := compared(t, beforeAndAfter(), ComparisonQuery{})

@@ -116,7 +116,7 @@ func (t Comparison) closing(b *bytes.Buffer, notes []string, show func(string) s
 		fmt.Fprintf(b, "%s\n", show(fmt.Sprintf("[%d] %s", i+1, n)))
 	}
 	for _, w := range t.Warnings {
-		fmt.Fprintf(b, "- %s\n", show(plain(line(w))))
+		fmt.Fprintf(b, "%s\n", show("- "+plain(line(w))))
 	}
 	quoted := map[string]bool{}
 	for _, r := range t.Runs { // of one host mostly, so the same
