@@ -138,6 +138,9 @@ func (f *gateFlags) files() ([]gateFile, error) {
 			return nil, fmt.Errorf("--format %q: expected any of text, md, json, github; hint: --junit, --sarif and -o write files", name)
 		}
 	}
+	if len(f.formats) == 0 {
+		return nil, errors.New(`--format "": expected any of text, md, json, github; hint: -o FILE writes a file beside what is printed`)
+	}
 	if slices.Contains(f.formats, "json") && len(f.formats) > 1 {
 		return nil, errors.New("--format json,…: JSON is printed alone; hint: -o gate.json writes it into a file")
 	}

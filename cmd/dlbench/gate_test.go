@@ -85,6 +85,7 @@ func TestGate(t *testing.T) {
 		{"required", []string{same, "--head", "gorgonia", "--policy", required}, 1, "missing", "1 missing"},
 		{"no policy", []string{same, "--policy", "none.yaml"}, 2, "", "none.yaml"},
 		{"format", []string{same, "--format", "xml"}, 2, "", `--format "xml": expected any of text`},
+		{"no format", []string{same, "--format", ""}, 2, "", `--format "": expected any of text, md, json, github`},
 		{"ending", []string{same, "-o", "gate.pdf"}, 2, "", `the ending ".pdf" says no format`},
 		{"twice", []string{same, "-o", "gate.md", "-o", "./gate.md"}, 2, "", "to be written twice"},
 		{"json is alone", []string{same, "--format", "json,text"}, 2, "", "JSON is printed alone"},

@@ -38,7 +38,12 @@ The same runs give the same bytes.`,
 		Example: `  dlbench history results/runs
   dlbench history results/runs --cell 'MnistCnn.*backend=eager' -o history.html
   git rev-list --reverse HEAD | dlbench history results/runs --label-from - --format csv`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("history: %d folders: expected the one that holds the runs, here or below", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := historyOptions(cmd, cell, metric, labels, alpha)
 			if err != nil {
@@ -163,7 +168,11 @@ func readHistory(cmd *cobra.Command, dir string, o history.Options) (history.His
 		for _, w := range h.Warnings {
 			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 		}
-		return h, fmt.Errorf("%s: no cell to show in %d runs; hint: --cell is matched against names such as MnistCnn/mode=train/precision=f32/batch=32/backend=eager", dir, len(dirs))
+		noun := "runs"
+		if len(dirs) == 1 {
+			noun = "run"
+		}
+		return h, fmt.Errorf("%s: no cell to show in %d %s; hint: --cell is matched against names such as MnistCnn/mode=train/precision=f32/batch=32/backend=eager", dir, len(dirs), noun)
 	}
 	return h, nil
 }
