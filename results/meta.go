@@ -57,6 +57,9 @@ type Policy struct {
 	Alpha     float64           `json:"alpha"` // of the whole family
 	MinRounds int               `json:"min_rounds"`
 	MaxRounds int               `json:"max_rounds"`
+	// Until is "decided" where a cell was measured until its comparisons had a
+	// verdict, "max" where it was in all rounds; empty: not recorded.
+	Until string `json:"until,omitempty"`
 }
 
 // Limits bound a trial and a run.

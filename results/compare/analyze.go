@@ -54,7 +54,7 @@ func newAnalyst(meta results.Meta, records []results.Record) *analyst {
 	p := &a.policy
 	*p = complete(*p)
 	a.plan(meta)
-	a.rule = rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(a.family, p.Alpha)}
+	a.rule = rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(a.family, p.Alpha), early: endedEarly(meta, a.by, true)}
 	if a.family > 0 && a.evidence(0).fewest(a.need) == 0 {
 		a.warnings = append(a.warnings, fmt.Sprintf("no verdict is possible: %d comparisons share alpha %g, which takes more than %d rounds", a.family, p.Alpha, p.MaxRounds))
 	}

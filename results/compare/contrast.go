@@ -40,15 +40,17 @@ func Judge(runs []results.Run, contrasts []Contrast, p results.Policy) []Compari
 // question.
 type Sorted struct {
 	runs   []map[results.Cell]*cellTrials
+	metas  []results.Meta
 	doubts [][]string
 }
 
 // Sort sorts the trials of runs; a Sample's Run is the index here.
 func Sort(runs []results.Run) Sorted {
-	s := Sorted{make([]map[results.Cell]*cellTrials, len(runs)), make([][]string, len(runs))}
+	s := Sorted{make([]map[results.Cell]*cellTrials, len(runs)), make([]results.Meta, len(runs)), make([][]string, len(runs))}
 	var sorting sync.WaitGroup
 	for i, r := range runs {
 		sorting.Go(func() {
+			s.metas[i] = r.Meta
 			s.runs[i] = sortTrials(r.Meta.Cells, r.Records)
 			s.doubts[i] = slices.Concat(r.Warnings, busyRun(s.runs[i]), incompleteRun(r))
 		})
@@ -65,7 +67,7 @@ func (s Sorted) Doubts(run int) []string { return s.doubts[run] }
 // Judge is the function Judge of these runs.
 func (s Sorted) Judge(contrasts []Contrast, p results.Policy) []Comparison {
 	p = complete(p)
-	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(len(contrasts), p.Alpha)}
+	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(len(contrasts), p.Alpha), early: s.endedEarly(contrasts, p)}
 	list := make([]Comparison, len(contrasts))
 	onAllCPUs(len(contrasts), func(i int) { list[i] = s.judge(contrasts[i], by) })
 	return list

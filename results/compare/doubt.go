@@ -32,7 +32,7 @@ func cpuRatios(p []pair, m results.Metric) []float64 {
 		return nil
 	}
 	cpu, _ := results.LookupMetric("cpu-per-step")
-	x, _ := logRatios(p, cpu)
+	x, _, _ := logRatios(p, cpu)
 	if m.Better > 0 {
 		return negated(x)
 	}
@@ -55,11 +55,11 @@ func (c *Comparison) heed(p []pair, m results.Metric, base, head *cellTrials, de
 		return
 	}
 	told := fmt.Sprintf("%s is %s by wall time, %s by CPU time: ", m.Name, factor(*c.Ratio), factor(*c.CPURatio))
-	busy := base.busy() || head.busy()
+	busy, several := base.busy() || head.busy(), max(c.Base.Threads, c.Head.Threads) > 1
 	switch {
-	case c.Head.Threads > 1 && busy:
+	case several && busy:
 		c.Warnings = append(c.Warnings, told+"the host was busy, or one side left granted threads idle")
-	case c.Head.Threads > 1:
+	case several:
 	case !busy:
 		c.Warnings = append(c.Warnings, told+"one side waited, though nothing disturbed the host")
 	case contradicts(c.Verdict, m.Better, cpu, delta):

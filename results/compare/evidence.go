@@ -179,7 +179,7 @@ func (e evidence) detectable(sd, delta, need float64) float64 {
 // with 80 % probability.
 func (e evidence) beyond(need float64) float64 {
 	rounds := len(e.share)
-	key := design{rounds: rounds, fewest: e.fewest(need), need: need}
+	key := design{rounds: rounds, fewest: e.fewest(need), last: e.share[rounds-1], need: need}
 	if v, ok := reaches.Load(key); ok {
 		return v.(float64)
 	}
@@ -201,7 +201,7 @@ func (e evidence) beyond(need float64) float64 {
 
 type design struct {
 	rounds, fewest int
-	need           float64
+	last, need     float64 // the last round's share tells a run that ended early
 }
 
 var reaches sync.Map // design -> float64

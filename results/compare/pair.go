@@ -26,7 +26,9 @@ func (a *analyst) compare(g group, headCell results.Cell) Comparison {
 type rule struct {
 	floor, rounds int     // of the design: when it begins to decide, and ends
 	need          float64 // evidence of a decision
-	goesOn        bool    // further rounds may follow
+	// early says of how many rounds one knows that the run ended there for another
+	// reason than what they showed; nil: of none.
+	early func(rounds int) bool
 }
 
 // evidence is the design for that many rounds that were made. A comparison that
@@ -49,11 +51,16 @@ func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.
 		c.Verdict = v
 		return
 	}
-	x, lost := logRatios(p, m)
+	x, lost, zero := logRatios(p, m)
 	if lost > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d %s left out: one side has no %s", lost, plural(lost, "round"), m.Name))
 	}
 	c.Rounds = len(x)
+	if zero > 0 {
+		// A verdict by the other rounds would be one by rounds that were chosen for
+		// what they showed.
+		defer c.withhold(fmt.Sprintf("no verdict: %s is 0 on one side or both in %d of %d rounds, of which there is no ratio", m.Name, zero, len(p)))
+	}
 	if len(x) == 0 {
 		c.Verdict = Missing
 		c.Warnings = append(c.Warnings, "no round has both sides")
@@ -62,8 +69,7 @@ func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.
 	delta := math.Log1p(c.MinEffect)
 	test, middle := by.evidence(len(x)), center(x)
 	d := decide(test, x, delta, by.need)
-	if !d.decided() && !by.goesOn && len(x) >= by.floor {
-		// What has no verdict now was not stopped for having one.
+	if !d.decided() && len(x) >= by.floor && by.early != nil && by.early(len(x)) {
 		test = test.endedAt(len(x))
 		d = decide(test, x, delta, by.need)
 	}
@@ -146,19 +152,24 @@ func pairs(base, head []results.Record) []pair {
 }
 
 // logRatios are the logs of head over base, in the order of rounds. lost counts
-// pairs of which one trial has no value of the metric.
-func logRatios(p []pair, m results.Metric) (x []float64, lost int) {
+// pairs of which one trial has no value of the metric, zero those of which one
+// has the value 0.
+func logRatios(p []pair, m results.Metric) (x []float64, lost, zero int) {
 	for _, q := range p {
 		vb, ok1 := m.Of(q.base)
 		vh, ok2 := m.Of(q.head)
 		l := math.Log(vh) - math.Log(vb)
+		if ok1 && ok2 && vb >= 0 && vh >= 0 && vb*vh == 0 {
+			zero++
+			continue
+		}
 		if !ok1 || !ok2 || vb <= 0 || vh <= 0 || finitePtr(l) == nil {
 			lost++
 			continue
 		}
 		x = append(x, l)
 	}
-	return x, lost
+	return x, lost, zero
 }
 
 // median of a sample that is not empty.

@@ -6,10 +6,12 @@ import "github.com/dlbench/dlbench/results"
 // the order of the plan. Before the policy's floor of rounds that is every
 // cell that can still have a verdict; from then on the cells of comparisons
 // that are open, the baseline as long as one in its group is; after the cap
-// none. Only complete rounds count.
+// none. A run that compares nothing itself, but holds a cell in several settings,
+// is made to be asked about them: its cells are measured to the cap. Only
+// complete rounds count.
 func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	a := newAnalyst(meta, done)
-	a.goesOn = true
+	a.early = nil
 	rounds := 0
 	trials, _ := results.Rounds(done)
 	for _, r := range trials {
@@ -21,7 +23,7 @@ func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	need := map[results.Cell]bool{}
 	for _, g := range a.groups {
 		for _, c := range g.cells {
-			if rounds < a.policy.MinRounds {
+			if rounds < a.policy.MinRounds || a.family == 0 && a.studiesSettings() {
 				need[c] = !a.by[c].settled()
 			} else if g.base != nil && c != *g.base && a.open(g, c) {
 				need[c], need[*g.base] = true, true
@@ -35,6 +37,22 @@ func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 		}
 	}
 	return cells
+}
+
+// studiesSettings reports whether a backend has a workload in several settings.
+func (a *analyst) studiesSettings() bool {
+	type subject struct{ workload, mode, backend string }
+	seen := map[subject]bool{}
+	for _, g := range a.groups {
+		for _, c := range g.cells {
+			s := subject{c.Workload, c.Mode, c.Backend}
+			if seen[s] {
+				return true
+			}
+			seen[s] = true
+		}
+	}
+	return false
 }
 
 // open reports whether more rounds could still decide a comparison. Trials that
