@@ -14,7 +14,8 @@ import (
 // Resume opens an interrupted run for more records. It refuses, naming each
 // field with both values, where suite, seed, plan, binary, baseline, policy,
 // sharing of processes, the limits of a trial, cells or host are not those of m: trials under other
-// terms are of another run. The time of the whole suite may differ. The run
+// terms are of another run. The time of the whole suite and when its rounds end
+// (Policy.Until) may differ. The run
 // keeps the run.json it has, to which this resumption is added; a torn last
 // line is cut off.
 func Resume(dir string, m Meta) (*Journal, Run, error) {
@@ -87,6 +88,9 @@ func changes(was, now Meta) []string {
 		a, b := missing(was.Cells, now.Cells), missing(now.Cells, was.Cells)
 		c = append(c, fmt.Sprintf("cells changed: %d, %d (only in the run: %s; only now: %s)", len(was.Cells), len(now.Cells), a, b))
 	}
+	// Until says when to stop, not how to measure or judge: a run that its own
+	// comparisons ended may go on to all rounds.
+	was.Policy.Until, now.Policy.Until = "", ""
 	pa, _ := json.Marshal(was.Policy)
 	pb, _ := json.Marshal(now.Policy)
 	text("policy", string(pa), string(pb))

@@ -38,6 +38,19 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A run that its own comparisons ended may go on to all of its rounds.
+func TestResumeWithOtherEnd(t *testing.T) {
+	run := small()
+	run.Meta.Policy.Until = "decided"
+	dir := write(t, run)
+	run.Meta.Policy.Until = "max"
+	j, _, err := results.Resume(dir, run.Meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+}
+
 func TestResumeRefuses(t *testing.T) {
 	run := small()
 	dir := write(t, run)
