@@ -75,7 +75,7 @@ func (v *view) row(c *cell) row {
 		r.Ratio, r.RatioLo, r.RatioHi = finite(ratio.Mid), finite(ratio.Lo), finite(ratio.Hi)
 		r.Verdict = string(x.Verdict)
 		r.CPURatio = finite(cpuSpeedup(x).Mid)
-		if x.Verdict == compare.Inconclusive && x.Detectable > 0 {
+		if x.Verdict == compare.Inconclusive && x.Detectable > 0 && c.ranked() && x.Reason == "" && !x.TooShort {
 			r.Detectable = finite(&x.Detectable)
 		}
 		if x.Verdict == compare.Inconclusive {
