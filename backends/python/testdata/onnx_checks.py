@@ -107,6 +107,18 @@ class Checks(unittest.TestCase):
         exporter.close()
         self.assertFalse(children())
 
+    def test_an_exporter_for_forks_is_waiting_when_they_begin(self):
+        """Its start would take time from their steps, on the same CPU."""
+        marker = os.path.join(self.folder, "started")
+        script = os.path.join(self.folder, "late.py")
+        with open(script, "w") as f:
+            f.write("import time; time.sleep(0.3); open(%r, 'w').close()\n%s" % (marker, FAILS))
+        framework = onnxruntime.load("onnxruntime")
+        with mock.patch.object(onnx_exporter, "_SCRIPT", script):
+            framework.share()
+        self.assertTrue(os.path.exists(marker))
+        framework.exporter.close()
+
     def test_only_what_is_not_supported_is_called_so(self):
         exporter = self.exporter(script=FAILS)
         for raw, kind, message in (("unsupported", Unsupported, "op roll"), ("failed", Failed, "no such file"), ("disk", Failed, "No space left"),

@@ -117,5 +117,5 @@ def main(argv):
         return 0
     for line in sys.stdin:
         request = json.loads(line)
-        _answer(replies, request["folder"], lambda: _exported(request))
+        _answer(replies, request["folder"], lambda: _exported(request) if "job" in request else {"t": "ready", "at": request["folder"]})
     return 0

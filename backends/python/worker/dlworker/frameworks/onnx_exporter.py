@@ -65,11 +65,20 @@ class Exporter:
         if self._process is None:
             self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._env)
 
+    def ready(self):
+        """Start the process and wait until it does nothing but wait: what it does
+        at its start would take time from the steps of a worker on the same CPU."""
+        self._request({"folder": "ready"})
+
     def export(self, raw, folder):
         """Have the graph of a job written to folder."""
+        self._request({"job": raw, "folder": folder})
+
+    def _request(self, request):
         self.start()
+        folder = request["folder"]
         try:
-            self._process.stdin.write(json.dumps({"job": raw, "folder": folder}).encode() + b"\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError as e:
             raise Failed("the exporter has ended; what it said is above") from e

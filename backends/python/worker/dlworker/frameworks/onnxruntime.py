@@ -12,7 +12,7 @@ import platform
 import numpy
 import onnxruntime
 
-from ..errors import Unsupported
+from ..errors import Failed, Unsupported
 from ..model import Model
 from . import onnx_export, onnx_exporter, onnx_graphs
 
@@ -93,8 +93,8 @@ class ONNXRuntime:
         the other: it loads PyTorch once."""
         try:
             self.exporter, self.shared = onnx_exporter.Exporter(), True
-            self.exporter.start()
-        except Unsupported:
+            self.exporter.ready()
+        except (Failed, Unsupported):
             pass  # each fork will say so
 
     def hello(self, threads, device):
