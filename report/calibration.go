@@ -23,9 +23,11 @@ type noiseRow struct {
 	Within        text
 	Correlation   string
 	Share         text
-	Alarms        string
-	Effect        text // smallest visible one in most rounds
-	Rounds        int
+	Rounds        string // correlation of a round with the one before
+	Dependent     bool   // it is more than chance
+	Alarms        text
+	Effect        text // smallest visible one in Budget rounds
+	Budget        int
 	Day           string
 }
 
@@ -39,11 +41,11 @@ func (v *view) noise() []noiseRow {
 		}
 		row := noiseRow{
 			Title: c.group.Title, Detail: c.group.Detail, Backend: c.Backend, Raw: c.ID, Floor: floor(n), Trial: percent(n.TrialSD), Within: percent(n.Within),
-			Correlation: round3(n.Autocorrelation), Share: percent(n.Share), Alarms: alarms(n.Gates), Effect: same(none), Day: day(of.Started),
+			Correlation: round3(n.Autocorrelation), Share: percent(n.Share), Rounds: betweenRounds(n), Dependent: of.Dependent(n), Alarms: alarms(n.Gates), Effect: same(none), Day: day(of.Started),
 		}
 		if len(n.Detectable) > 0 {
 			most := n.Detectable[len(n.Detectable)-1]
-			row.Rounds = most.Rounds
+			row.Budget = most.Rounds
 			row.Effect = effect(most.Effect)
 		}
 		rows = append(rows, row)
@@ -101,8 +103,20 @@ func floors(r results.CalibrationRun) text {
 	if len(all) > 1 {
 		t = textf("%s between processes (median of %d cells, %s to %s)", "进程之间 %s（%d 个单元的中位数，%s 至 %s）", percent(mid), len(all), percent(slices.Min(all)), percent(slices.Max(all)))
 	}
-	if r.Gates.Count > 0 {
-		t = textf("%s; %d of %d A/A gates raised a false alarm", "%s；%[3]d 次 A/A 判定中误报 %[2]d 次", t, r.Gates.FalseAlarms, r.Gates.Count)
+	switch g := r.Gates; {
+	case g.Count == 0:
+	case g.Judged() == 0:
+		t = textf("%s; of %d A/A gates none could be judged", "%s；%d 次 A/A 判定均无法得出结论", t, g.Count)
+	case g.Withheld > 0:
+		t = textf("%s; %d of %d A/A gates that could be judged raised a false alarm", "%s；可判定的 %[3]d 次 A/A 判定中误报 %[2]d 次", t, g.FalseAlarms, g.Judged())
+	default:
+		t = textf("%s; %d of %d A/A gates raised a false alarm", "%s；%[3]d 次 A/A 判定中误报 %[2]d 次", t, g.FalseAlarms, g.Count)
+	}
+	if r.Alarming() {
+		t = textf("%s, more than five times what alpha %s allows", "%s，超过 alpha %s 所允许的五倍", t, round3(r.Alpha))
+	}
+	if n := len(dependent(r)); n > 0 {
+		t = textf("%s; in %d of %d %s trials depend on those before, so the rule's assumption does not hold", "%s；%[3]d 个单元中有 %[2]d 个的试验依赖于此前的试验，判定规则的前提不成立", t, n, len(r.Cells), noun(len(r.Cells), "cell"))
 	}
 	if !r.Quiet() {
 		t = textf("%s; the host was not quiet, %d of %d trials were disturbed", "%s；主机并非空闲，%[3]d 次试验中有 %[2]d 次受到干扰", t, r.Disturbed, r.Trials)
@@ -115,11 +129,33 @@ func floor(n results.CellNoise) text {
 	return textf("%s (%s to %s)", "%s（%s 至 %s）", percent(n.Between), percent(n.BetweenLow), percent(n.BetweenHigh))
 }
 
-func alarms(g results.Gates) string {
-	if g.Count == 0 {
+// dependent are the cells whose trials depend on those of the round before.
+func dependent(r results.CalibrationRun) []results.CellNoise {
+	var list []results.CellNoise
+	for _, n := range r.Cells {
+		if r.Dependent(n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// betweenRounds is the correlation of a round's ratio with that of the one before.
+func betweenRounds(n results.CellNoise) string {
+	if n.BetweenRounds == nil {
 		return none
 	}
-	return fmt.Sprintf("%d/%d", g.FalseAlarms, g.Count)
+	return fmt.Sprintf("%s (p %s)", round3(n.BetweenRounds.Correlation), round3(n.BetweenRounds.P))
+}
+
+func alarms(g results.Gates) text {
+	switch {
+	case g.Count == 0:
+		return same(none)
+	case g.Judged() == 0:
+		return text{"none could be judged", "均无法判定"}
+	}
+	return same(fmt.Sprintf("%d/%d", g.FalseAlarms, g.Judged()))
 }
 
 func effect(e float64) text {
@@ -146,6 +182,10 @@ func CalibrationText(w io.Writer, c results.Calibration, o TextOptions) error {
 		fmt.Fprintf(&b, "\n%s\n", pretty.WrapSoft(plain(head), wrapAt(o.Width)))
 		fmt.Fprintf(&b, "%s\n", pretty.WrapSoft(plain(fmt.Sprintf("%s, dlbench %s, %s: %s", utc(r.Started), line(r.Version), cpuList(r.Mask), line(strings.Join(r.Command, " ")))), wrapAt(o.Width)))
 		fmt.Fprintf(&b, "\n%s\n", noiseTable(r))
+		for _, n := range dependent(r) {
+			fmt.Fprintf(&b, "%s\n", pretty.WrapSoft(plain(fmt.Sprintf("- warning: %s %s: trials of this host depend on those before (correlation of rounds %s): the rule's assumption does not hold, and false alarms may exceed alpha",
+				settings(n.Cell), line(n.Cell.Backend), betweenRounds(n))), wrapAt(o.Width)))
+		}
 		for _, n := range r.Cells {
 			if f := n.Faults; f != nil && f.P <= 0.01 {
 				fmt.Fprintf(&b, "%s\n", pretty.WrapSoft(plain(fmt.Sprintf("- %s %s: step time follows page faults (rank correlation %s, p %s); they explain %s of the variance of trials",
@@ -155,7 +195,7 @@ func CalibrationText(w io.Writer, c results.Calibration, o TextOptions) error {
 		fmt.Fprintf(&b, "%s\n", pretty.WrapSoft(plain(fmt.Sprintf("Effects are what a gate of %d %s at a minimum effect of %s and alpha %s sees with 80 %% probability.",
 			r.Family, noun(r.Family, "cell"), percent(r.MinEffect).EN, round3(r.Alpha))), wrapAt(o.Width)))
 	}
-	fmt.Fprintf(&b, "\n%s\n", pretty.WrapSoft("Standard deviations of the step time, relative: floor, between processes with its interval at 95 %; trial, of one trial, and from the median absolute deviation; block, within a process. lag-1: correlation of a block with the next. share: of a trial's variance that lies between processes. alarms: false ones of A/A gates.", wrapAt(o.Width)))
+	fmt.Fprintf(&b, "\n%s\n", pretty.WrapSoft("Standard deviations of the step time, relative: floor, between processes with its interval at 95 %; trial, of one trial, and from the median absolute deviation; block, within a process. lag-1: correlation of a block with the next. share: of a trial's variance that lies between processes. order: rank correlation of a round's ratio of B to A with that of the round before, and its p. alarms: false ones of A/A gates.", wrapAt(o.Width)))
 	_, err := io.WriteString(w, trailing.ReplaceAllString(b.String(), "\n"))
 	return err
 }
@@ -178,7 +218,7 @@ func cpuList(mask []int) string {
 func noiseTable(r results.CalibrationRun) string {
 	t := table.NewWriter()
 	t.SetStyle(bare)
-	head := table.Row{"cell", "step", "floor", "trial", "MAD", "block", "lag-1", "share", "alarms"}
+	head := table.Row{"cell", "step", "floor", "trial", "MAD", "block", "lag-1", "share", "order", "alarms"}
 	var budgets []int
 	for _, n := range r.Cells {
 		for _, d := range n.Detectable {
@@ -199,7 +239,7 @@ func noiseTable(r results.CalibrationRun) string {
 	t.SetColumnConfigs(configs)
 	for _, n := range r.Cells {
 		row := []string{settings(n.Cell) + " " + line(n.Cell.Backend), duration(n.StepTime * 1e9), floor(n).EN, percent(n.TrialSD).EN, percent(n.TrialMAD).EN,
-			percent(n.Within).EN, round3(n.Autocorrelation), percent(n.Share).EN, alarms(n.Gates)}
+			percent(n.Within).EN, round3(n.Autocorrelation), percent(n.Share).EN, betweenRounds(n), alarms(n.Gates).EN}
 		for _, rounds := range budgets {
 			word := none
 			for _, d := range n.Detectable {

@@ -38,15 +38,36 @@ type CalibrationRun struct {
 // Quiet reports whether at most half of the trials were disturbed.
 func (r CalibrationRun) Quiet() bool { return 2*r.Disturbed <= r.Trials }
 
-// Gates counts A/A gates: each is a drawn stretch of rounds in which the two
-// labels of each round are exchanged or not by the toss of a coin.
-type Gates struct {
-	Count        int `json:"count"`
-	Rounds       int `json:"rounds"`       // of each at most
-	FalseAlarms  int `json:"false_alarms"` // improved or regressed
-	Equivalent   int `json:"equivalent"`
-	Inconclusive int `json:"inconclusive"`
+// Dependent reports whether trials of one of the run's cells depend on those of the
+// round before, which no gate's rule allows for: at 5 % over all cells of the run
+// (Bonferroni).
+func (r CalibrationRun) Dependent(n CellNoise) bool {
+	return n.BetweenRounds != nil && n.BetweenRounds.P*float64(max(1, r.Family)) <= 0.05
 }
+
+// Alarming reports whether more than five times as many gates raised a false alarm
+// as alpha allows. Gates share trials: where the rule holds, that happens in fewer
+// than one run of five (Markov's inequality).
+func (r CalibrationRun) Alarming() bool {
+	return float64(r.Gates.FalseAlarms) > 5*r.Alpha*float64(r.Gates.Judged())
+}
+
+// Gates counts A/A gates: each is a drawn stretch of rounds that is cut into
+// blocks, in each of which the two labels are exchanged or not by the toss of a coin.
+type Gates struct {
+	Count        int     `json:"count"`
+	Rounds       int     `json:"rounds"`                 // of each at most
+	Block        float64 `json:"block_rounds,omitempty"` // mean length of a block; 0: a coin was tossed for every round
+	FalseAlarms  int     `json:"false_alarms"`           // improved or regressed
+	Equivalent   int     `json:"equivalent"`
+	Inconclusive int     `json:"inconclusive"`
+	// Withheld are those in which there could be no verdict, whatever the evidence,
+	// such as of trials that are too short; of a whole gate, in none of its cells.
+	Withheld int `json:"withheld,omitempty"`
+}
+
+// Judged is the number of gates in which there could be a verdict.
+func (g Gates) Judged() int { return g.Count - g.Withheld }
 
 // CellNoise is the noise of one cell.
 type CellNoise struct {
@@ -71,9 +92,18 @@ type CellNoise struct {
 	Autocorrelation float64 `json:"autocorrelation"`
 	PairSD          float64 `json:"pair_sd"` // of the ratio of the two trials of a round
 
+	BetweenRounds *RoundNoise `json:"between_rounds,omitempty"` // nil: not known, or the ratios of rounds never differ
+
 	Faults     *FaultNoise  `json:"faults,omitempty"` // nil: page faults are not known, or never differ
 	Gates      Gates        `json:"gates"`
 	Detectable []Detectable `json:"detectable"`
+}
+
+// RoundNoise relates the ratio of the two trials of a round to that of the round
+// before.
+type RoundNoise struct {
+	Correlation float64 `json:"lag1_rank_correlation"`
+	P           float64 `json:"p"` // of no relation, by permutation
 }
 
 // FaultNoise relates the step time of trials to their minor page faults.
@@ -188,7 +218,10 @@ func (g Gates) valid() error {
 	if g.Count < 0 || g.FalseAlarms < 0 || g.FalseAlarms > g.Count {
 		return fmt.Errorf("gates: %d false alarms of %d", g.FalseAlarms, g.Count)
 	}
-	return nil
+	if g.Withheld < 0 || g.Withheld > g.Count {
+		return fmt.Errorf("gates: %d withheld of %d", g.Withheld, g.Count)
+	}
+	return within("gates: block_rounds", g.Block, 0, math.MaxFloat64)
 }
 
 func (n CellNoise) valid() error {
@@ -198,9 +231,12 @@ func (n CellNoise) valid() error {
 	if n.Trials < 1 {
 		return fmt.Errorf("cell %s: trials %d: expected at least 1", n.Cell.Name(), n.Trials)
 	}
-	f := FaultNoise{}
+	f, b := FaultNoise{}, RoundNoise{}
 	if n.Faults != nil {
 		f = *n.Faults
+	}
+	if n.BetweenRounds != nil {
+		b = *n.BetweenRounds
 	}
 	for _, f := range []struct {
 		name               string
@@ -210,6 +246,7 @@ func (n CellNoise) valid() error {
 		{"between_sd_low", n.BetweenLow, 0, n.BetweenHigh}, {"between_sd", n.Between, 0, math.MaxFloat64}, {"between_sd_high", n.BetweenHigh, 0, math.MaxFloat64},
 		{"between_share", n.Share, 0, 1}, {"within_sd", n.Within, 0, math.MaxFloat64}, {"autocorrelation", n.Autocorrelation, -1, 1},
 		{"pair_sd", n.PairSD, 0, math.MaxFloat64},
+		{"between_rounds.lag1_rank_correlation", b.Correlation, -1, 1}, {"between_rounds.p", b.P, 0, 1},
 		{"faults.rank_correlation", f.Correlation, -1, 1}, {"faults.p", f.P, 0, 1}, {"faults.explained", f.Explained, 0, 1},
 	} {
 		if err := within(f.name, f.value, f.least, f.most); err != nil {

@@ -16,7 +16,8 @@ func calibrated(backend string, started string) CalibrationRun {
 			Cell:   Cell{Workload: "Mlp", Mode: "train", Precision: "f32", Device: "cpu", Data: "resident", Batch: 8, Accumulate: 1, Threads: 1, Backend: backend},
 			Trials: 40, Rounds: 20, Blocks: 20, Steps: 1, StepTime: 1e-3, TrialSD: 0.02, TrialMAD: 0.018,
 			Between: 0.015, BetweenLow: 0.01, BetweenHigh: 0.022, Share: 0.6, Within: 0.05, Autocorrelation: 0.3, PairSD: 0.025,
-			Faults: &FaultNoise{Trials: 40, Correlation: 0.5, P: 0.01, Explained: 0.3}, Gates: Gates{Count: 200, Equivalent: 180, Inconclusive: 20},
+			BetweenRounds: &RoundNoise{Correlation: 0.2, P: 0.3},
+			Faults:        &FaultNoise{Trials: 40, Correlation: 0.5, P: 0.01, Explained: 0.3}, Gates: Gates{Count: 200, Equivalent: 180, Inconclusive: 20},
 			Detectable: []Detectable{{7, 0}, {10, 0.11}},
 		}},
 	}
@@ -108,6 +109,10 @@ func TestParseCalibrationRefuses(t *testing.T) {
 		{"share", func(r *CalibrationRun) { r.Cells[0].Share = 1.5 }, "between_share 1.5"},
 		{"faults", func(r *CalibrationRun) { r.Cells[0].Faults.P = 7 }, "faults.p 7"},
 		{"gates", func(r *CalibrationRun) { r.Cells[0].Gates.FalseAlarms = 201 }, "201 false alarms of 200"},
+		{"withheld", func(r *CalibrationRun) { r.Gates.Withheld = 201 }, "201 withheld of 200"},
+		{"block", func(r *CalibrationRun) { r.Gates.Block = -1 }, "block_rounds -1"},
+		{"rounds", func(r *CalibrationRun) { r.Cells[0].BetweenRounds.Correlation = 2 }, "between_rounds.lag1_rank_correlation 2: expected -1 to 1"},
+		{"rounds' p", func(r *CalibrationRun) { r.Cells[0].BetweenRounds.P = 2 }, "between_rounds.p 2"},
 		{"detectable", func(r *CalibrationRun) { r.Cells[0].Detectable[0].Rounds = 0 }, "after 0 rounds"},
 		{"cell", func(r *CalibrationRun) { r.Cells[0].Cell.Workload = "a b" }, `workload "a b"`},
 		{"twice", func(r *CalibrationRun) { r.Cells = append(r.Cells, r.Cells[0]) }, "is listed twice"},
@@ -128,6 +133,42 @@ func TestParseCalibrationRefuses(t *testing.T) {
 		if _, err := ParseCalibration([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
+	}
+}
+
+// A file from before gates were drawn in blocks is read, and says nothing of what
+// it does not know.
+func TestParseCalibrationOfEarlier(t *testing.T) {
+	c := Calibration{Runs: []CalibrationRun{calibrated("eager", "2026-11-20T08:00:00Z")}}
+	c.Runs[0].Cells[0].BetweenRounds = nil
+	text, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"between_rounds", "block_rounds", "withheld"} {
+		if strings.Contains(string(text), name) {
+			t.Errorf("%s is written where it is not known", name)
+		}
+	}
+	again, err := ParseCalibration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := again.Runs[0]; r.Dependent(r.Cells[0]) || r.Gates.Judged() != 200 {
+		t.Errorf("of an earlier file: %+v", r)
+	}
+}
+
+// Many cells share the 5 %.
+func TestDependent(t *testing.T) {
+	r := calibrated("eager", "2026-11-20T08:00:00Z")
+	n := r.Cells[0]
+	n.BetweenRounds = &RoundNoise{Correlation: 0.7, P: 0.02}
+	if !r.Dependent(n) {
+		t.Error("p 0.02 of one cell is called chance")
+	}
+	if r.Family = 3; r.Dependent(n) {
+		t.Error("p 0.02 of one of three cells is called more than chance")
 	}
 }
 

@@ -45,7 +45,8 @@ interleaved and shuffled as in any run, and say what differs where nothing does:
     which longer trials do not lessen, with an interval at 95 %
   - the noise within a process and its correlation from block to block
   - whether page faults explain the difference between processes
-  - how many of 200 A/A gates drawn from the run raise a false alarm
+  - how many of 200 A/A gates drawn from the run raise a false alarm, and whether
+    trials depend on those of the round before, of which no gate takes account
   - the smallest effect that 7, 10, 15 and 20 rounds see with 80 % probability
 
 The run is an ordinary one, with a folder and a report. What it shows is kept in

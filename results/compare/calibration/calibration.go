@@ -65,6 +65,7 @@ func first(skipped []string) string {
 type twins struct {
 	a, b   results.Cell
 	trials [][2]results.Record // of a round: a's and b's
+	proven bool                // both did the oracle's work
 }
 
 // cell is the cell without its label.
@@ -99,7 +100,7 @@ func usable(run results.Run) (pairs []twins, skipped []string) {
 		if _, twin := status[b]; !ok || !twin {
 			continue
 		}
-		t := twins{a: a, b: b}
+		t := twins{a: a, b: b, proven: status[a].Status == compare.StatusOK && status[b].Status == compare.StatusOK}
 		if why := cmp.Or(unusable(status[a]), unusable(status[b])); why != "" {
 			skipped = append(skipped, t.cell().Name()+": "+why)
 			continue

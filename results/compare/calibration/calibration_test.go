@@ -83,21 +83,6 @@ func TestGatesSeeAlarms(t *testing.T) {
 	}
 }
 
-// Which trial of a round is called A is drawn anew: labels that do differ raise no
-// alarm in every gate.
-func TestGatesExchangeLabels(t *testing.T) {
-	run := aa(resultstest.Config{Seed: 3, Rounds: 20, Noise: 0.001, Step: func(c results.Cell) float64 {
-		if strings.HasSuffix(c.Backend, LabelB) {
-			return 1.3 * resultstest.Step(c)
-		}
-		return resultstest.Step(c)
-	}})
-	pairs, _ := usable(run)
-	if g := drawGates(pairs, run.Meta, 0.05, 0.05); g.all.FalseAlarms > gateCount/10 || g.all.Equivalent > 0 {
-		t.Errorf("%+v: expected hardly any alarm, and nothing called equivalent", g.all)
-	}
-}
-
 func TestOfBusyHost(t *testing.T) {
 	busy := resultstest.Fault{Cell: resultstest.Backend("eager"+LabelB, ""), Disturbed: true}
 	some, _, err := Of(aa(resultstest.Config{Rounds: 10, Noise: 0.02, Faults: []resultstest.Fault{busy}}))

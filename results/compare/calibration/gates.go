@@ -17,12 +17,22 @@ type gates struct {
 }
 
 // drawGates judges A/A gates. In each a stretch of rounds is drawn, as long as a
-// gate's, in which A and B are exchanged or not in every round and cell by the
-// toss of a coin. Which of two trials of the same thing is called A is chance, so
-// each of these is as good an A/A gate as the one that was run (R. A. Fisher's
-// randomization), with the order of the rounds, their drift and their correlation
-// as they were. They share trials, so their number is not that of independent
-// gates. The seed is fixed: the same records give the same gates.
+// gate's, and cut at random into blocks; in each block and cell the labels are
+// exchanged or not by the toss of one coin. Which of two trials of the same thing is
+// called A is chance, so each of these is as good an A/A gate as the one that was
+// run (R. A. Fisher's randomization).
+//
+// A coin per round would make the signs of the log ratios independent and fair,
+// which is what the gate's test assumes: no host could ever show more alarms than
+// alpha. A coin per block leaves the order of rounds and their dependence as they
+// were within it. The lengths of blocks are geometric, as in the stationary
+// bootstrap (D. N. Politis and J. P. Romano, J. Am. Stat. Assoc. 89(428), 1994), so
+// that no place of a gate is favored. Unlike there, no round is drawn twice: a
+// gate with a round in it twice has fewer independent signs than rounds, and more
+// false alarms than alpha where nothing is wrong.
+//
+// Gates share trials, so their number is not that of independent gates. The seed
+// is fixed: the same records give the same gates.
 func drawGates(pairs []twins, meta results.Meta, minEffect, alpha float64) gates {
 	metric, _ := results.LookupMetric(compare.DefaultMetric)
 	longest := 0
@@ -34,33 +44,45 @@ func drawGates(pairs []twins, meta results.Meta, minEffect, alpha float64) gates
 		cells = append(cells, p.a, p.b)
 	}
 	rounds := min(longest, compare.DefaultMaxRounds)
-	g := gates{all: results.Gates{Rounds: rounds}, cells: make([]results.Gates, len(pairs))}
+	block := float64(rounds) / 2
+	g := gates{all: results.Gates{Rounds: rounds, Block: block}, cells: make([]results.Gates, len(pairs))}
+	for i := range g.cells {
+		g.cells[i].Rounds, g.cells[i].Block = rounds, block
+	}
 	policy := results.Policy{Alpha: alpha, MinEffect: minEffect, MinRounds: compare.DefaultMinRounds, MaxRounds: compare.DefaultMaxRounds}
 	random := rand.New(rand.NewPCG(meta.Seed, 2))
 	for range gateCount {
-		records := draw(pairs, random.IntN(longest-rounds+1), rounds, random)
+		records := draw(pairs, random.IntN(longest-rounds+1), rounds, block, random)
 		run := results.Run{Meta: results.Meta{Schema: results.Schema, Cells: cells, Policy: policy}, Records: records}
-		alarm, open := false, false
-		for i, c := range compare.Judge([]results.Run{run}, contrasts, policy) {
-			add(&g.cells[i], c.Verdict)
-			g.cells[i].Rounds = rounds
-			alarm = alarm || c.Verdict == compare.Improved || c.Verdict == compare.Regressed
-			open = open || c.Verdict != compare.Equivalent
-		}
-		switch {
-		case alarm:
-			add(&g.all, compare.Regressed)
-		case open:
-			add(&g.all, compare.Inconclusive)
-		default:
-			add(&g.all, compare.Equivalent)
-		}
+		g.add(pairs, compare.Judge([]results.Run{run}, contrasts, policy))
 	}
 	return g
 }
 
-func add(g *results.Gates, v compare.Verdict) {
+// add counts a gate: one comparison per cell.
+func (g *gates) add(pairs []twins, gate []compare.Comparison) {
+	verdict, judged := compare.Equivalent, false
+	for i, c := range gate {
+		could := c.Reason == "" && pairs[i].proven
+		count(&g.cells[i], c.Verdict, could)
+		judged = judged || could
+		switch {
+		case c.Verdict == compare.Improved || c.Verdict == compare.Regressed:
+			verdict = compare.Regressed
+		case c.Verdict != compare.Equivalent && verdict == compare.Equivalent:
+			verdict = compare.Inconclusive
+		}
+	}
+	count(&g.all, verdict, judged)
+}
+
+// count adds one verdict. Where there could be none, whatever the evidence, nothing
+// was judged: of measurements in doubt, and of work that is not proven.
+func count(g *results.Gates, v compare.Verdict, judged bool) {
 	g.Count++
+	if !judged {
+		g.Withheld++
+	}
 	switch v {
 	case compare.Improved, compare.Regressed:
 		g.FalseAlarms++
@@ -71,19 +93,22 @@ func add(g *results.Gates, v compare.Verdict) {
 	}
 }
 
-// draw copies a stretch of rounds, with labels exchanged by chance, as the rounds
-// from 1 of a run.
-func draw(pairs []twins, from, rounds int, random *rand.Rand) []results.Record {
+// draw copies a stretch of rounds, with labels exchanged block by block, as the
+// rounds from 1 of a run. block is the mean length of a block, in rounds.
+func draw(pairs []twins, from, rounds int, block float64, random *rand.Rand) []results.Record {
 	var records []results.Record
+	flip := make([]int, len(pairs))
 	for round := range rounds {
-		for _, p := range pairs {
-			flip := random.IntN(2)
+		for k, p := range pairs {
+			if round == 0 || random.Float64() < 1/block {
+				flip[k] = random.IntN(2)
+			}
 			if from+round >= len(p.trials) {
 				continue
 			}
 			trial := p.trials[from+round]
 			for i, cell := range []results.Cell{p.a, p.b} {
-				r := trial[i^flip]
+				r := trial[i^flip[k]]
 				r.Cell, r.Round, r.Attempt, r.Planned = cell, round+1, 1, 0
 				records = append(records, r)
 			}

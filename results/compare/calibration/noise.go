@@ -19,6 +19,7 @@ func (t twins) noise(minEffect, alpha float64, family int) results.CellNoise {
 	n := components(all)
 	n.Cell, n.Rounds = t.cell(), len(t.trials)
 	n.PairSD = compare.Spread(ratios)
+	n.BetweenRounds = serial(ratios)
 	n.Faults = faults(all)
 	for _, rounds := range Budgets {
 		n.Detectable = append(n.Detectable, results.Detectable{Rounds: rounds, Effect: compare.DetectableEffect(n.PairSD, rounds, minEffect, family, alpha)})
