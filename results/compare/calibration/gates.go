@@ -49,11 +49,12 @@ func drawGates(pairs []twins, meta results.Meta, minEffect, alpha float64) gates
 	for i := range g.cells {
 		g.cells[i].Rounds, g.cells[i].Block = rounds, block
 	}
-	policy := results.Policy{Alpha: alpha, MinEffect: minEffect, MinRounds: compare.DefaultMinRounds, MaxRounds: compare.DefaultMaxRounds}
+	// How the run came to its end decides what its last round may spend.
+	policy := results.Policy{Alpha: alpha, MinEffect: minEffect, MinRounds: compare.DefaultMinRounds, MaxRounds: compare.DefaultMaxRounds, Until: meta.Policy.Until}
 	random := rand.New(rand.NewPCG(meta.Seed, 2))
 	for range gateCount {
 		records := draw(pairs, random.IntN(longest-rounds+1), rounds, block, random)
-		run := results.Run{Meta: results.Meta{Schema: results.Schema, Cells: cells, Policy: policy}, Records: records}
+		run := results.Run{Meta: results.Meta{Schema: results.Schema, Cells: cells, Policy: policy, Resumes: meta.Resumes}, Records: records}
 		g.add(pairs, compare.Judge([]results.Run{run}, contrasts, policy))
 	}
 	return g

@@ -119,6 +119,19 @@ func TestGatesSeeLastingDifference(t *testing.T) {
 	}
 }
 
+// The last of few rounds decides where it is known that the run ended there for
+// no verdict's sake, as in gates.
+func TestGatesOfFewRounds(t *testing.T) {
+	run := aa(resultstest.Config{Seed: 3, Rounds: 8, Noise: 0.001})
+	for until, want := range map[string]int{"": 0, "max": gateCount} {
+		run.Meta.Policy.Until = until
+		pairs, _ := usable(run)
+		if g := drawGates(pairs, run.Meta, 0.05, 0.05); g.all.Equivalent != want {
+			t.Errorf("until %q: %+v, expected %d equivalent", until, g.all, want)
+		}
+	}
+}
+
 // Blocks are as long as they are said to be, every round is there once and in its
 // place, and within a block labels are exchanged together.
 func TestDraw(t *testing.T) {
