@@ -10,7 +10,16 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-var gateRuns = flag.Int("gate-runs", 40, "simulated gates of each kind; the methodology page has 1000")
+var gateRunsFlag = flag.Int("gate-runs", 40, "simulated gates of each kind; the methodology page has 1000")
+
+// gateRuns is fewer with -short, where the race detector makes each ten times as
+// long.
+func gateRuns() int {
+	if testing.Short() {
+		return max(1, *gateRunsFlag/4)
+	}
+	return *gateRunsFlag
+}
 
 // noise is what moves the time of a trial, as measured on real machines.
 type noise struct {
@@ -189,7 +198,7 @@ func TestGates(t *testing.T) {
 	t.Logf("| noise | rule | false alarms per gate | ranges that hold the truth | equivalent, right | slower | caught | rounds, unchanged | rounds, changed | trials per gate |")
 	for _, w := range gateWorlds {
 		rng := rand.New(rand.NewPCG(20261121, uint64(w.process*1000)))
-		gates, same := make([]gate, *gateRuns), make([]gate, *gateRuns)
+		gates, same := make([]gate, gateRuns()), make([]gate, gateRuns())
 		for i := range gates {
 			gates[i], same[i] = newGate(rng, w.noise, w.slower), newGate(rng, w.noise, 1)
 		}
@@ -214,8 +223,8 @@ func TestGates(t *testing.T) {
 			if i > 0 {
 				continue
 			}
-			slack := 3 * math.Sqrt(0.01/float64(*gateRuns)) // three standard errors of a share of 1 %
-			if alarms > 0.01+slack || covered < 0.95 || quiet.equal+loud.equal > 0 && right < 0.99 || caught < w.caught-3*math.Sqrt(w.caught*(1-w.caught)/float64(*gateRuns)) {
+			slack := 3 * math.Sqrt(0.01/float64(gateRuns())) // three standard errors of a share of 1 %
+			if alarms > 0.01+slack || covered < 0.95 || quiet.equal+loud.equal > 0 && right < 0.99 || caught < w.caught-3*math.Sqrt(w.caught*(1-w.caught)/float64(gateRuns())) {
 				t.Errorf("%.1f %% %s: false alarms %.3f, coverage %.3f, equivalent right %.3f, caught %.3f", 100*w.process, w.shape, alarms, covered, right, caught)
 			}
 		}
@@ -236,7 +245,7 @@ func TestDetectableInNoise(t *testing.T) {
 			}
 			return x
 		}
-		runs := max(10**gateRuns, 400)
+		runs := max(10*gateRuns(), 400)
 		var printed, least []float64
 		for range runs {
 			x := ratios()
@@ -291,7 +300,7 @@ func TestOtherRules(t *testing.T) {
 				}
 				return rule.regress(base, head)
 			}
-			for range *gateRuns {
+			for range gateRuns() {
 				alarm := false
 				for range gateCells {
 					alarm = cell(1) || alarm
@@ -303,9 +312,9 @@ func TestOtherRules(t *testing.T) {
 					caught++
 				}
 			}
-			t.Logf("| %.1f %% | %s | %.3f | %.0f %% | %.3f |", 100*w.process, rule.name, share(alarms, *gateRuns), 100*(w.slower-1), share(caught, *gateRuns))
-			if alarms < *gateRuns/2 && rule.name == rules[0].name {
-				t.Errorf("%.1f %%: %s gives %d false alarms in %d gates: the table has nothing to say", 100*w.process, rule.name, alarms, *gateRuns)
+			t.Logf("| %.1f %% | %s | %.3f | %.0f %% | %.3f |", 100*w.process, rule.name, share(alarms, gateRuns()), 100*(w.slower-1), share(caught, gateRuns()))
+			if alarms < gateRuns()/2 && rule.name == rules[0].name {
+				t.Errorf("%.1f %%: %s gives %d false alarms in %d gates: the table has nothing to say", 100*w.process, rule.name, alarms, gateRuns())
 			}
 		}
 	}
@@ -324,7 +333,7 @@ func TestFaultsAsCovariate(t *testing.T) {
 		return process*(explained*f+math.Sqrt(1-explained*explained)*rng.NormFloat64()) + noise{}.trial(rng, 0), f
 	}
 	caught := map[string]int{}
-	runs := 4 * *gateRuns
+	runs := 4 * gateRuns()
 	for range runs {
 		for _, kind := range []string{"nothing", "plain", "through faults"} {
 			var base, head, fb, fh []float64

@@ -130,6 +130,9 @@ var simLimit = simAlpha + 3*math.Sqrt(simAlpha*(1-simAlpha)/simRuns)
 // A run holds any false verdict, or any range that misses, with probability at
 // most alpha.
 func TestFamilywiseError(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many simulated runs")
+	}
 	need := needed(simFamily, simAlpha)
 	for _, w := range worlds() {
 		wrong, missed := rates(w, plan(7, 20, need), simRuns, need)
@@ -143,6 +146,9 @@ func TestFamilywiseError(t *testing.T) {
 // The simulation can fail: it catches a rule that gives every round the whole
 // error, and one that forgets the family.
 func TestFamilywiseErrorCanFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many simulated runs")
+	}
 	w := worlds()[2]
 	need := needed(simFamily, simAlpha)
 	greedy := evidence{share: make([]float64, 20)}
@@ -172,6 +178,9 @@ func BenchmarkFamilywise(b *testing.B) {
 
 // How fast a plain effect is decided, at the noise of this kind of benchmark.
 func TestDecisionTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many simulated runs")
+	}
 	rng := rand.New(rand.NewPCG(6, 6))
 	need := needed(simFamily, 0.05)
 	for _, test := range []struct {

@@ -51,6 +51,9 @@ func persistent(seed uint64, rounds int, r float64) func(int) float64 {
 // without a minimum effect, and those that persist from round to round many more;
 // the correlation of rounds tells the two apart.
 func TestGatesSeeDependence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many simulated runs")
+	}
 	const runs, rounds, alpha = 40, 20, 0.05
 	for name, tc := range map[string]struct {
 		correlation           float64
