@@ -22,17 +22,20 @@ func TestCollectTakesPythonFilesOnly(t *testing.T) {
 	if len(found) != 3 || string(found["dlworker/frameworks/torch.py"]) != "b" {
 		t.Errorf("found %v", found)
 	}
-	for name, change := range map[string]func(){
-		"a content": func() { tree["worker/worker.py"].Data = []byte("c") },
-		"a name": func() {
+	for _, change := range []struct {
+		name string
+		make func()
+	}{
+		{"a content", func() { tree["worker/worker.py"].Data = []byte("c") }},
+		{"a name", func() {
 			tree["worker/other.py"] = tree["worker/worker.py"]
 			delete(tree, "worker/worker.py")
-		},
+		}},
 	} {
-		change()
+		change.make()
 		_, other := collect(tree, "worker")
 		if other == hash {
-			t.Errorf("%s changed and the hash did not", name)
+			t.Errorf("%s changed and the hash did not", change.name)
 		}
 		hash = other
 	}

@@ -126,9 +126,10 @@ class Checks(unittest.TestCase):
 
     @unittest.skipUnless(BACKEND == "torch", "PyTorch's flags")
     def test_flags_before_pytorch_2_9(self):
+        from dlworker.frameworks import torch_tf32
         cuda, cudnn = SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False)), SimpleNamespace(allow_tf32=True)
-        with mock.patch.object(RUNTIME, "framework", SimpleNamespace(backends=SimpleNamespace(cuda=cuda, cudnn=cudnn))):
-            with self.assertRaisesRegex(RUNTIME.Failed, "some products only"):
+        with mock.patch.object(torch_tf32, "torch", SimpleNamespace(backends=SimpleNamespace(cuda=cuda, cudnn=cudnn))):
+            with self.assertRaisesRegex(torch_tf32.Failed, "some products only"):
                 RUNTIME.tf32()
             for on in (True, False):
                 RUNTIME.precise(on)

@@ -7,7 +7,7 @@ import platform
 import keras
 
 from .. import affinity
-from ..errors import Failed, Unsupported
+from ..errors import Unsupported
 
 FRAMEWORK = keras.backend.backend()
 framework = importlib.import_module(FRAMEWORK)
@@ -51,12 +51,9 @@ def _demand(there, device):
         raise Unsupported("device %s: %s %s sees no such device" % (device, FRAMEWORK, framework.__version__))
 
 
-def _products():
-    """Where PyTorch keeps its flags of TF32, and their name and two values."""
-    cuda, cudnn = framework.backends.cuda.matmul, framework.backends.cudnn
-    if hasattr(cuda, "fp32_precision"):
-        return (cuda, cudnn.conv, cudnn.rnn), "fp32_precision", ("ieee", "tf32")
-    return (cuda, cudnn), "allow_tf32", (False, True)  # before 2.9
+def _torch_tf32():
+    from . import torch_tf32  # imports PyTorch, which only its own entry should
+    return torch_tf32
 
 
 def precise(tf32):
@@ -64,9 +61,7 @@ def precise(tf32):
     if FRAMEWORK == "jax":
         framework.config.update("jax_default_matmul_precision", "tensorfloat32" if tf32 else "highest")
     elif FRAMEWORK == "torch":
-        places, flag, values = _products()
-        for place in places:
-            setattr(place, flag, values[bool(tf32)])
+        _torch_tf32().allow(tf32)
     else:
         framework.config.experimental.enable_tensor_float_32_execution(tf32)
 
@@ -77,11 +72,7 @@ def tf32():
         return framework.config.jax_default_matmul_precision == "tensorfloat32"
     if FRAMEWORK == "tensorflow":
         return framework.config.experimental.tensor_float_32_execution_enabled()
-    places, flag, values = _products()
-    found = {getattr(place, flag) for place in places}
-    if len(found) > 1:
-        raise Failed("TF32 is on for some products only: %s is %s" % (flag, ", ".join(sorted(map(str, found)))))
-    return found == {values[True]}
+    return _torch_tf32().allowed()
 
 
 def gradients(model, x, y):

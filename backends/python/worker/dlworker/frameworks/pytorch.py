@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..errors import Unsupported
 from ..model import Model
-from . import pytorch_network
+from . import pytorch_network, torch_tf32
 
 LOSSES_AND_OPTIMIZERS = "softmax-cross-entropy sigmoid-cross-entropy sgd adam".split()
 DTYPES = {"f64": torch.float64, "f32": torch.float32, "tf32": torch.float32}
@@ -52,7 +52,7 @@ class Eager(Model):
         self.dtypes = self._dtypes()
         self.tf32 = job.precision == "tf32"
         if self.device.type == "cuda":
-            self.tf32 = torch.backends.cuda.matmul.allow_tf32
+            self.tf32 = torch_tf32.allowed()
             torch.cuda.reset_peak_memory_stats()
         self.last = None
         self.forward = self.network
@@ -159,7 +159,6 @@ class Eager(Model):
     def read_params(self):
         return {name: t.detach().cpu().numpy() for name, t in self.held.items()}
 
-    @torch.no_grad()
     def reset(self):
         pytorch_network.restore(self.network, self.held, self.weights)
         self.network.zero_grad()
@@ -198,12 +197,7 @@ class PyTorch:
                 "flush_denormals": _flushes()}
 
     def build(self, job, weights, x, y):
-        tf32 = job.precision == "tf32"
-        if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
-            for place in torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn:
-                place.fp32_precision = "tf32" if tf32 else "ieee"
-        else:  # before 2.9
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        torch_tf32.allow(job.precision == "tf32")
         return self.model(job, weights, x, y)
 
     @staticmethod
