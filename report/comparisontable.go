@@ -164,15 +164,24 @@ func (s ComparedSide) words(unit string) string {
 	return mid
 }
 
-// quantity shows a value of a metric.
+// quantity shows a value of a metric; what a count counts stands beside it.
 func quantity(v float64, unit string) string {
-	switch {
-	case unit == "sec" || strings.HasSuffix(unit, "sec/step"):
-		return duration(v * 1e9)
-	case unit == "B":
-		return bytesize(v)
+	if s, ok := measured(v, unit); ok {
+		return s
 	}
 	return count(v)
+}
+
+// measured shows a time or bytes, with a unit that suits the value; false: the
+// metric is neither.
+func measured(v float64, unit string) (string, bool) {
+	switch {
+	case unit == "sec" || strings.HasSuffix(unit, "sec/step"):
+		return duration(v * 1e9), true
+	case unit == "B":
+		return bytesize(v), true
+	}
+	return "", false
 }
 
 // partWord shows a part that a whole table shares; nothing where it is the plain

@@ -180,15 +180,11 @@ func gateRange(lo, hi *float64) string {
 
 // gateValue formats a value with its unit.
 func gateValue(v float64, unit string) string {
-	switch unit {
-	case "B":
-		return bytesize(v)
-	case "sec", "sec/step", "cpu-sec/step", "system-sec/step", "gc-sec/step":
-		return duration(v * 1e9)
-	case "params", "FLOP/step":
-		if v >= 0 && v < 1e15 && v == math.Trunc(v) {
-			return whole(int64(v)) // exact: a difference of one must show
-		}
+	if s, ok := measured(v, unit); ok {
+		return s
+	}
+	if (unit == "params" || unit == "FLOP/step") && v >= 0 && v < 1e15 && v == math.Trunc(v) {
+		return whole(int64(v)) // exact: a difference of one must show
 	}
 	return count(v) + nbsp + unit
 }

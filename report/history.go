@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare/history"
@@ -75,10 +74,10 @@ func newHistoryView(h history.History) *historyView {
 func (v *historyView) row(s history.Series, k int, p history.Point) historyRow {
 	r := historyRow{No: k + 1, Run: line(p.Run), Day: utc(p.Started), Label: line(p.Label), Median: none, Trials: p.Trials}
 	if p.Median != nil {
-		r.Median = inUnit(*p.Median, s.Metric)
+		r.Median = quantity(*p.Median, s.Metric.Unit)
 	}
 	if p.Lo != nil && p.Hi != nil {
-		r.Range = inUnit(*p.Lo, s.Metric) + "–" + inUnit(*p.Hi, s.Metric)
+		r.Range = quantity(*p.Lo, s.Metric.Unit) + "–" + quantity(*p.Hi, s.Metric.Unit)
 	}
 	if !p.Counts {
 		r.Reason = textf("not counted: %s", "不计入：%s", remark(p.Reason))
@@ -109,7 +108,7 @@ func changeBadge(s history.Series, c history.Change) badge {
 func changeSize(s history.Series, c history.Change) text {
 	ratio, ok := c.Ratio()
 	if !ok {
-		return same(inUnit(c.Before, s.Metric) + " → " + inUnit(c.After, s.Metric))
+		return same(quantity(c.Before, s.Metric.Unit) + " → " + quantity(c.After, s.Metric.Unit))
 	}
 	sign := "+"
 	if ratio < 0 {
@@ -117,17 +116,6 @@ func changeSize(s history.Series, c history.Change) text {
 	}
 	p := percent(ratio)
 	return text{sign + p.EN, sign + p.ZH}
-}
-
-// inUnit formats a value of a metric with its unit.
-func inUnit(v float64, m results.Metric) string {
-	switch unit, _, _ := strings.Cut(m.Unit, "/"); {
-	case unit == "sec" || strings.HasSuffix(unit, "-sec"):
-		return duration(v * 1e9)
-	case unit == "B":
-		return mebibytes(v)
-	}
-	return count(v)
 }
 
 // metricWord names a metric with its unit.
