@@ -3,11 +3,37 @@ package results
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // CellKeys are the parts of a cell's name, in the order in which names have them.
 var CellKeys = []string{"workload", "mode", "precision", "device", "data", "batch", "accumulate", "threads", "checkpoint", "allocator", "backend"}
+
+// ParseParts reads KEY=VALUE,… into the keys, in their order, and their values; a
+// word without a key is a backend. named gives a key the name that it is known
+// by, or refuses it.
+func ParseParts(text string, named func(key string) (string, error)) (keys []string, values map[string]string, err error) {
+	values = map[string]string{}
+	for word := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(word), "=")
+		if !ok {
+			key, value = "backend", key
+		}
+		if key == "" || value == "" {
+			return nil, nil, fmt.Errorf("expected KEY=VALUE,… or BACKEND, such as threads=1 or pytorch; the keys are %s", strings.Join(CellKeys, ", "))
+		}
+		if key, err = named(key); err != nil {
+			return nil, nil, err
+		}
+		if slices.Contains(keys, key) {
+			return nil, nil, fmt.Errorf("%s is there twice", key)
+		}
+		keys, values[key] = append(keys, key), value
+	}
+	return keys, values, nil
+}
 
 // Part is the cell's value for one of CellKeys, as a name has it; what a name
 // leaves out is there too, and the plain allocator is "default".

@@ -32,8 +32,8 @@ func (d decision) decided() bool { return d.larger || d.smaller || d.equal }
 func decide(e evidence, x []float64, delta, need float64) decision {
 	y := negated(x)
 	d := decision{lo: e.lower(x, need), hi: -e.lower(y, need)}
-	larger, smaller := e.eValue(x, delta), e.eValue(y, delta)
-	equal := min(e.eValue(x, -delta), e.eValue(y, -delta))
+	larger, smaller := e.against(x, delta), e.against(y, delta)
+	equal := min(e.against(x, -delta), e.against(y, -delta))
 	if d.lo > d.hi {
 		d.broken = true
 		d.evidence = max(larger, smaller, equal)
@@ -52,7 +52,7 @@ func decide(e evidence, x []float64, delta, need float64) decision {
 	return d
 }
 
-// needed is the e-value that a decision takes; see decide.
+// needed is the evidence that a decision takes; see decide.
 func needed(family int, alpha float64) float64 {
 	return 2 * float64(max(1, family)) / alpha
 }

@@ -95,9 +95,9 @@ func (e evidence) endedAt(rounds int) evidence {
 	return cut
 }
 
-// eValue is the largest value that the evidence against "the center is at most
+// against is the largest value that the evidence against "the center is at most
 // m" has reached; 1 before any.
-func (e evidence) eValue(x []float64, m float64) float64 {
+func (e evidence) against(x []float64, m float64) float64 {
 	best := 1.0
 	e.look(x, func(n int, w *walsh) {
 		best = max(best, e.share[n-1]/signedRank(n)[w.above(m)])
@@ -117,7 +117,7 @@ func (e evidence) look(x []float64, at func(n int, w *walsh)) {
 }
 
 // lower is the lower end of the range of centers that the evidence does not
-// exclude: the supremum of the m with eValue(x, m) >= need; -Inf where there is
+// exclude: the supremum of the m with against(x, m) >= need; -Inf where there is
 // none.
 func (e evidence) lower(x []float64, need float64) float64 {
 	best := math.Inf(-1)

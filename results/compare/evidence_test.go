@@ -149,7 +149,7 @@ func TestFewest(t *testing.T) {
 			t.Errorf("%+v: got %d", test, got)
 		}
 		same := make([]float64, test.rounds)
-		if test.want > 0 && (e.eValue(same[:test.want], -1) < need || e.eValue(same[:test.want-1], -1) >= need) {
+		if test.want > 0 && (e.against(same[:test.want], -1) < need || e.against(same[:test.want-1], -1) >= need) {
 			t.Errorf("%+v: unanimous rounds decide at another one", test)
 		}
 	}
@@ -180,10 +180,10 @@ func TestCrossingProbability(t *testing.T) {
 				for i := range x {
 					x[i] = math.Copysign(size[i], float64(signs>>i&1)-0.5)
 				}
-				if e.eValue(x, 0) >= need {
+				if e.against(x, 0) >= need {
 					crossed++
 				}
-				if greedy.eValue(x, 0) >= need {
+				if greedy.against(x, 0) >= need {
 					greedyCrossed++
 				}
 			}
@@ -199,7 +199,7 @@ func TestCrossingProbability(t *testing.T) {
 }
 
 // Interval and evidence answer alike for every hypothesis, ties included.
-func TestLowerAgreesWithEValue(t *testing.T) {
+func TestLowerAgreesWithAgainst(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 3000 {
 		x := make([]float64, rng.IntN(26))
@@ -210,7 +210,7 @@ func TestLowerAgreesWithEValue(t *testing.T) {
 		e := plan(5, 20, need)
 		low := e.lower(x, need)
 		for m := -4.0; m <= 10; m += 0.25 {
-			if got, want := e.eValue(x, m) >= need, m < low; got != want {
+			if got, want := e.against(x, m) >= need, m < low; got != want {
 				t.Fatalf("x %v, m %g, need %g: rejected is %v, below lower bound %g is %v", x, m, need, got, low, want)
 			}
 		}
@@ -228,27 +228,27 @@ func TestEvidenceIsMonotone(t *testing.T) {
 			x[i] = rng.NormFloat64() + 1
 		}
 		for n := 1; n < len(x); n++ {
-			if e.eValue(x[:n], 0) > e.eValue(x[:n+1], 0) || e.lower(x[:n], 100) > e.lower(x[:n+1], 100) {
+			if e.against(x[:n], 0) > e.against(x[:n+1], 0) || e.lower(x[:n], 100) > e.lower(x[:n+1], 100) {
 				t.Fatalf("a further round weakened the evidence: %v", x[:n+1])
 			}
 		}
 		y := append([]float64(nil), x...)
 		y[rng.IntN(len(y))] += 2
-		if e.eValue(y, 0) < e.eValue(x, 0) || e.lower(y, 100) < e.lower(x, 100) {
+		if e.against(y, 0) < e.against(x, 0) || e.lower(y, 100) < e.lower(x, 100) {
 			t.Fatalf("a larger value weakened the evidence: %v, %v", x, y)
 		}
 	}
 }
 
-func TestEValueIsFinite(t *testing.T) {
+func TestAgainstIsFinite(t *testing.T) {
 	x := make([]float64, 1100) // 2^-1100 is 0
 	e := evidence{share: make([]float64, len(x))}
 	e.share[len(x)-1] = 1
-	if v := e.eValue(x[:20], -1); v != 1 {
+	if v := e.against(x[:20], -1); v != 1 {
 		t.Errorf("before any look: %g", v)
 	}
 	small := plan(7, 300, 40)
-	if v := small.eValue(x[:300], -1); math.IsInf(v, 0) || v < 1e60 {
+	if v := small.against(x[:300], -1); math.IsInf(v, 0) || v < 1e60 {
 		t.Errorf("got %g", v)
 	}
 }

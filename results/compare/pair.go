@@ -159,7 +159,7 @@ func logRatios(p []pair, m results.Metric) (x []float64, lost, zero int) {
 		vb, ok1 := m.Of(q.base)
 		vh, ok2 := m.Of(q.head)
 		l := math.Log(vh) - math.Log(vb)
-		if ok1 && ok2 && vb >= 0 && vh >= 0 && vb*vh == 0 {
+		if ok1 && ok2 && min(vb, vh) == 0 {
 			zero++
 			continue
 		}

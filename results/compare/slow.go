@@ -203,7 +203,7 @@ func (c cause) correlation(figures []slowFigures) *float64 {
 // spearman is the rank correlation of two samples, ties at their mean rank; nil
 // where one of them is constant.
 func spearman(x, y []float64) *float64 {
-	rx, ry := ranks(x), ranks(y)
+	rx, ry := Ranks(x), Ranks(y)
 	mean := float64(len(x)+1) / 2
 	var xy, xx, yy float64
 	for i := range rx {
@@ -213,7 +213,8 @@ func spearman(x, y []float64) *float64 {
 	return finitePtr(xy / math.Sqrt(xx*yy))
 }
 
-func ranks(x []float64) []float64 {
+// Ranks are from 1; equal values share their mean rank.
+func Ranks(x []float64) []float64 {
 	sorted := slices.Sorted(slices.Values(x))
 	out := make([]float64, len(x))
 	for i, v := range x {

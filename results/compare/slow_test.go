@@ -3,6 +3,7 @@ package compare
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/dlbench/dlbench/results"
@@ -227,5 +228,11 @@ func TestSpearman(t *testing.T) {
 		if math.IsNaN(test.want) != (got == nil) || got != nil && math.Abs(*got-test.want) > 1e-12 {
 			t.Errorf("%v, %v: %v, want %v", test.x, test.y, got, test.want)
 		}
+	}
+}
+
+func TestRanks(t *testing.T) {
+	if got, want := Ranks([]float64{3, 1, 3, 2}), []float64{3.5, 1, 3.5, 2}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

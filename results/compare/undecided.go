@@ -20,10 +20,11 @@ func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	if rounds >= a.policy.MaxRounds {
 		return nil
 	}
+	toTheCap := a.family == 0 && a.studiesSettings()
 	need := map[results.Cell]bool{}
 	for _, g := range a.groups {
 		for _, c := range g.cells {
-			if rounds < a.policy.MinRounds || a.family == 0 && a.studiesSettings() {
+			if rounds < a.policy.MinRounds || toTheCap {
 				need[c] = !a.by[c].settled()
 			} else if g.base != nil && c != *g.base && a.open(g, c) {
 				need[c], need[*g.base] = true, true

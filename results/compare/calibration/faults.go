@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
 )
 
 // permutations of the test of page faults: p is known to a thousandth.
@@ -27,7 +28,7 @@ func faults(trials []results.Record) *results.FaultNoise {
 	if len(x) < MinRounds || slices.Min(x) == slices.Max(x) || slices.Min(y) == slices.Max(y) {
 		return nil
 	}
-	rx, ry := ranks(x), ranks(y)
+	rx, ry := compare.Ranks(x), compare.Ranks(y)
 	f := &results.FaultNoise{Trials: len(x), Correlation: pearson(rx, ry)}
 	f.Explained = math.Pow(pearson(x, y), 2)
 	random := rand.New(rand.NewPCG(uint64(len(x)), 1))
@@ -40,21 +41,6 @@ func faults(trials []results.Record) *results.FaultNoise {
 	}
 	f.P = float64(extreme) / (permutations + 1)
 	return f
-}
-
-// ranks from 1; equal values share their mean rank.
-func ranks(x []float64) []float64 {
-	sorted := slices.Sorted(slices.Values(x))
-	r := make([]float64, len(x))
-	for i, v := range x {
-		low, _ := slices.BinarySearch(sorted, v)
-		high := low
-		for high < len(sorted) && sorted[high] == v {
-			high++
-		}
-		r[i] = float64(low+high+1) / 2
-	}
-	return r
 }
 
 // pearson is the correlation of two samples that both vary, within [-1, 1].

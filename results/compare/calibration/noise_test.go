@@ -3,7 +3,6 @@ package calibration
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/dlbench/dlbench/results"
@@ -137,12 +136,6 @@ func TestFaults(t *testing.T) {
 	}
 	if f := faults(cause.draw(random)[:MinRounds-1]); f != nil {
 		t.Errorf("of %d trials: %+v", MinRounds-1, f)
-	}
-}
-
-func TestRanks(t *testing.T) {
-	if got, want := ranks([]float64{3, 1, 3, 2}), []float64{3.5, 1, 3.5, 2}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

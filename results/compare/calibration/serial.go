@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
 )
 
 // serialPermutations of the test of serial correlation: p is known to a
@@ -18,7 +19,7 @@ const serialPermutations = 9999
 // ranks, so that one wild trial neither makes nor hides it. nil: the ratios never
 // differ.
 func serial(ratios []float64) *results.RoundNoise {
-	x := ranks(ratios)
+	x := compare.Ranks(ratios)
 	mean := float64(len(x)+1) / 2
 	var square float64
 	for i := range x {

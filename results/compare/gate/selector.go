@@ -14,23 +14,16 @@ type Selector map[string]string
 
 // ParseSelector reads KEY=VALUE,…; a word without a key is a backend.
 func ParseSelector(text string) (Selector, error) {
-	s := Selector{}
-	for part := range strings.SplitSeq(text, ",") {
-		key, value, ok := strings.Cut(part, "=")
-		if !ok {
-			key, value = "backend", part
+	_, values, err := results.ParseParts(text, func(key string) (string, error) {
+		if !slices.Contains(results.CellKeys, key) {
+			return "", fmt.Errorf("unknown key %q%s", key, strictyaml.DidYouMean(key, results.CellKeys))
 		}
-		switch {
-		case value == "":
-			return nil, fmt.Errorf("%q: expected BACKEND or KEY=VALUE,… with the keys %s", text, strings.Join(results.CellKeys, ", "))
-		case !slices.Contains(results.CellKeys, key):
-			return nil, fmt.Errorf("%q: unknown key %q%s", text, key, strictyaml.DidYouMean(key, results.CellKeys))
-		case s[key] != "":
-			return nil, fmt.Errorf("%q: %s is there twice", text, key)
-		}
-		s[key] = value
+		return key, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", text, err)
 	}
-	return s, nil
+	return values, nil
 }
 
 // String is the selector as it is written, in the order of names.

@@ -161,7 +161,7 @@ func TestSelectRefuses(t *testing.T) {
 		{[]results.Run{one}, Query{Col: "backend@(nope)"}, "no cell of 7 passes"},
 		{[]results.Run{one}, Query{Base: "backend=pytorch"}, "the base is backend=pytorch: no cell has it; expected one of eager, gorgonia, gomlx"},
 		{[]results.Run{one}, Query{Base: "eager", Filter: "backend:gomlx"}, "the filter leaves none of its cells"},
-		{[]results.Run{one}, Query{Base: "hue=1"}, `--base: unknown key "hue"`},
+		{[]results.Run{one}, Query{Base: "hue=1"}, `--base "hue=1": unknown key "hue"`},
 		{[]results.Run{one}, Query{Base: "threads="}, "expected KEY=VALUE"},
 		{[]results.Run{one}, Query{Base: "threads=1,threads=2"}, "threads is there twice"},
 		{[]results.Run{one}, Query{Base: "threads=1", Ignore: "threads"}, "--ignore leaves out threads, which is compared"},

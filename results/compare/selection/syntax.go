@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -20,7 +21,7 @@ const runKey = "run"
 
 // canonical is the key that a user of benchstat may write otherwise: /backend,
 // .name, .file.
-func canonical(flag, key string) (string, error) {
+func canonical(key string) (string, error) {
 	k := strings.TrimPrefix(key, "/")
 	switch key {
 	case ".name":
@@ -28,12 +29,12 @@ func canonical(flag, key string) (string, error) {
 	case ".file":
 		k = runKey
 	case ".unit":
-		return "", fmt.Errorf("%s: .unit is not a key here; hint: --metric names what is compared", flag)
+		return "", errors.New(".unit is not a key here; hint: --metric names what is compared")
 	case ".config":
-		return "", fmt.Errorf("%s: .config is not a key here: expected some of %s", flag, strings.Join(Keys, ", "))
+		return "", fmt.Errorf(".config is not a key here: expected some of %s", strings.Join(Keys, ", "))
 	}
 	if !slices.Contains(Keys, k) {
-		return "", fmt.Errorf("%s: unknown key %q%s", flag, key, strictyaml.DidYouMean(k, Keys))
+		return "", fmt.Errorf("unknown key %q%s", key, strictyaml.DidYouMean(k, Keys))
 	}
 	return k, nil
 }
@@ -77,9 +78,9 @@ func filter(flag, text string) (*benchproc.Filter, error) {
 			value = depth > 0
 		case strings.HasPrefix(rest, ":"):
 			bare := strings.TrimLeft(t, "-*")
-			k, err := canonical(flag, strings.Trim(bare, `"`))
+			k, err := canonical(strings.Trim(bare, `"`))
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", flag, err)
 			}
 			t = t[:len(t)-len(bare)] + k
 		}
@@ -119,9 +120,9 @@ func projection(flag, text string) (string, []string, error) {
 			order = depth > 0
 		case t == ":":
 		default:
-			k, err := canonical(flag, strings.Trim(t, `"`))
+			k, err := canonical(strings.Trim(t, `"`))
 			if err != nil {
-				return "", nil, err
+				return "", nil, fmt.Errorf("%s: %w", flag, err)
 			}
 			if slices.Contains(keys, k) {
 				return "", nil, fmt.Errorf("%s %q: %s is there twice", flag, text, k)
@@ -142,23 +143,13 @@ func syntaxError(flag, text string, err error) error {
 
 // parseBase reads KEY=VALUE,…; a word without a key is a backend.
 func parseBase(text string) ([]Part, error) {
+	keys, values, err := results.ParseParts(text, canonical)
+	if err != nil {
+		return nil, fmt.Errorf("--base %q: %w", text, err)
+	}
 	var base []Part
-	for word := range strings.SplitSeq(text, ",") {
-		key, value, ok := strings.Cut(strings.TrimSpace(word), "=")
-		if !ok {
-			key, value = "backend", key
-		}
-		if key == "" || value == "" {
-			return nil, fmt.Errorf("--base %q: expected KEY=VALUE,…, such as backend=pytorch or threads=1", text)
-		}
-		k, err := canonical("--base", key)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(base, func(p Part) bool { return p.Key == k }) {
-			return nil, fmt.Errorf("--base %q: %s is there twice", text, k)
-		}
-		base = append(base, Part{k, value})
+	for _, k := range keys {
+		base = append(base, Part{k, values[k]})
 	}
 	return base, nil
 }
