@@ -30,6 +30,9 @@ type Meta struct {
 	// Calibration is what A/A runs had shown of the noise of this machine when the
 	// run began; nil: nothing.
 	Calibration *Calibration `json:"calibration,omitempty"`
+	// Peaks is what the machine can do, measured when the run began; empty: it was
+	// not.
+	Peaks []Peak `json:"peaks,omitempty"`
 	// Resumes are the later invocations that went on with the run, in order.
 	Resumes []Resumption `json:"resumes,omitempty"`
 }
@@ -39,8 +42,24 @@ type Backend struct {
 	Env         map[string]string `json:"env,omitempty"`         // set for its workers, besides Host.Env
 	Environment string            `json:"environment,omitempty"` // name of the framework's environment: pytorch, pytorch@2.14.0
 	DiskBytes   int64             `json:"disk_bytes,omitempty"`  // that the environment takes; 0: not known
-	Worker      string            `json:"worker,omitempty"`      // the user's command where the catalog does not have it
-	Binary      string            `json:"binary,omitempty"`      // "sha256:" + hex of that command's executable
+	SetupNS     int64             `json:"setup_ns,omitempty"`    // that setting the environment up took, downloads included; 0: not known
+	// AdapterLines are the lines of code, without blank lines and comments, that
+	// teach dlbench this framework; what its entries share counts for each. 0: not
+	// known.
+	AdapterLines int    `json:"adapter_lines,omitempty"`
+	Worker       string `json:"worker,omitempty"` // the user's command where the catalog does not have it
+	Binary       string `json:"binary,omitempty"` // "sha256:" + hex of that command's executable
+}
+
+// Peak is what some CPUs of the machine reach together at best, as the roofline
+// model takes it (Williams, Waterman and Patterson, Communications of the ACM 52,
+// 2009).
+type Peak struct {
+	Threads        int     `json:"threads"`
+	Precision      string  `json:"precision"`
+	FLOPPerSecond  float64 `json:"flop_per_second"`  // multiply-adds on registers, 2 FLOP each
+	BytesPerSecond float64 `json:"bytes_per_second"` // read and written by a triad on arrays far beyond the caches
+	Kernel         string  `json:"kernel"`           // what computed: "avx512", "avx2", "go"
 }
 
 // Resumption is what an invocation that went on with a run may have changed.

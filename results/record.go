@@ -94,6 +94,12 @@ type Work struct {
 	ModelFLOPs      int64 `json:"model_flops"`
 	ParamBytes      int64 `json:"param_bytes"`
 	ActivationBytes int64 `json:"activation_bytes"`
+	// Of a training step: one gradient per trainable parameter, and what the
+	// optimizer keeps between steps. The inputs are the examples of one step and
+	// their labels. 0: not counted, in records of older versions.
+	GradientBytes  int64 `json:"gradient_bytes,omitempty"`
+	OptimizerBytes int64 `json:"optimizer_bytes,omitempty"`
+	InputBytes     int64 `json:"input_bytes,omitempty"`
 }
 
 // Worker is what the worker said of itself.
@@ -155,6 +161,21 @@ type Check struct {
 	Floor   float64   `json:"floor"`
 	Reason  string    `json:"reason,omitempty"`
 	Losses  []float64 `json:"losses,omitempty"`
+	Curve   *Curve    `json:"curve,omitempty"` // of check trials in training
+}
+
+// Curve is how a model learned in a check trial: from its initial parameters,
+// step by step over its batches in their order, with every dropout rate 0. It is
+// shown; only the steps that Check judges are proven.
+type Curve struct {
+	Losses []float64 `json:"losses"` // of each step, before its update
+	// Correct counts, per step, the examples of the batch whose largest logit is
+	// their label's (whose logit has the label's sign, with one logit), before the
+	// update; empty where the worker cannot tell.
+	Correct  []int     `json:"correct,omitempty"`
+	Examples int       `json:"examples"`         // of a step
+	Epoch    int       `json:"epoch"`            // steps that go once over the data
+	Oracle   []float64 `json:"oracle,omitempty"` // the oracle's losses, as far as its golden goes
 }
 
 // Memory is the outcome of a memory trial.

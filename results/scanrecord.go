@@ -74,6 +74,7 @@ var checkFields = []field[Check]{
 			return s.number(&c.Losses[len(c.Losses)-1])
 		})
 	}},
+	{"curve", func(s *scanner, c *Check) bool { return s.slow(&c.Curve) }}, // one per cell
 }
 
 var disturbanceFields = []field[Disturbance]{
