@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"html/template"
@@ -37,10 +36,5 @@ func GateHTML(w io.Writer, r gate.Result, o GateOptions) error {
 		Title:  o.title(), Headline: plain(line(r.Headline())), Sides: gateSides(r), Terms: gateTerms(r), Version: line(o.Version),
 		Style: template.CSS(style), Lines: lines, Doubts: gateDoubts(r, lines),
 	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, p); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(b.Bytes())
-	return err
+	return writeTemplate(w, t, "page.html", p)
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -79,16 +78,7 @@ func HistoryHTML(w io.Writer, h history.History) error {
 	if p.pageParts, err = newPageParts(title, options, template.JS(records)); err != nil {
 		return err
 	}
-	t, err := template.New("history.html").ParseFS(files, "templates/*.html")
-	if err != nil {
-		return fmt.Errorf("report: templates: %w", err)
-	}
-	var b bytes.Buffer // a page that fails half-way is not written
-	if err := t.Execute(&b, p); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	_, err = w.Write(b.Bytes())
-	return err
+	return writePage(w, "history.html", p)
 }
 
 // chart draws the medians of each series by number of the run, in its table, and

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"sync"
+)
+
+//go:embed templates/*.html templates/*.css templates/page.js assets/echarts.common.min.js
+var files embed.FS
+
+// pageParts are what every page consists of besides its text.
+type pageParts struct {
+	Policy  string // content security policy
+	Title   text
+	Style   template.CSS
+	ECharts template.JS
+	Script  template.JS
+	Charts  template.JS
+	Records template.JS
+}
+
+// newPageParts embeds the style, both scripts and the data of a page.
+func newPageParts(title text, options, records template.JS) (pageParts, error) {
+	style, err := stylesheet(files)
+	if err != nil {
+		return pageParts{}, err
+	}
+	script, err := files.ReadFile("templates/page.js")
+	if err != nil {
+		return pageParts{}, err
+	}
+	echarts, err := files.ReadFile("assets/echarts.common.min.js")
+	if err != nil {
+		return pageParts{}, err
+	}
+	return pageParts{
+		Policy: "default-src 'none'; script-src " + digest(echarts) + " " + digest(script) +
+			"; style-src " + digest(style) + "; img-src data:; base-uri 'none'; form-action 'none'",
+		Title: title, Style: template.CSS(style), ECharts: template.JS(echarts), Script: template.JS(script),
+		Charts: options, Records: records,
+	}, nil
+}
+
+// stylesheet is style.css, then the sheets of single sections in the order of
+// their names.
+func stylesheet(fsys fs.FS) ([]byte, error) {
+	const first = "templates/style.css"
+	names, err := fs.Glob(fsys, "templates/*.css")
+	if err != nil {
+		return nil, err
+	}
+	all, err := fs.ReadFile(fsys, first)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if name == first {
+			continue
+		}
+		sheet, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sheet...)
+	}
+	return all, nil
+}
+
+// digest is a source expression of a content security policy.
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// templates are those of all pages; parsing them takes longer than writing a
+// small page.
+var templates = sync.OnceValues(func() (*template.Template, error) {
+	return template.ParseFS(files, "templates/*.html")
+})
+
+// writePage writes a page by the template of that name, or nothing at all.
+func writePage(w io.Writer, name string, data any) error {
+	t, err := templates()
+	if err != nil {
+		return fmt.Errorf("report: templates: %w", err)
+	}
+	return writeTemplate(w, t, name, data)
+}
+
+func writeTemplate(w io.Writer, t *template.Template, name string, data any) error {
+	var b bytes.Buffer // a page that fails half-way is not written
+	if err := t.ExecuteTemplate(&b, name, data); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
