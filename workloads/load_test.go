@@ -148,7 +148,7 @@ func TestHostileYAML(t *testing.T) {
 		} else if len(err.Error()) > 2000 || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q repeated: message of %d bytes: %.300q", unit, len(err.Error()), err.Error())
 		}
-		if d := time.Since(start); d > 2*time.Second {
+		if d := time.Since(start); d > 8*time.Second { // generous: under the race detector on a busy machine
 			t.Errorf("%q repeated: took %v", unit, d)
 		}
 	}
