@@ -17,6 +17,7 @@ type page struct {
 	Summary     summarySection
 	Throughput  throughputSection
 	Latency     latencySection
+	Ratios      ratioSection
 	Memory      memorySection
 	Time        timeSection
 	Fairness    fairnessSection
@@ -42,12 +43,12 @@ func HTML(w io.Writer, run results.Run, a compare.Analysis) error {
 func newPage(v *view) (*page, error) {
 	p := &page{
 		Suite: line(v.run.Meta.Suite), Hero: v.hero(),
-		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Memory: v.memory(), Time: v.time(),
+		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Ratios: v.ratios(), Memory: v.memory(), Time: v.time(),
 		Fairness: v.fairness(), Proof: v.proof(), Disturbance: v.disturbances(), Failures: v.failures(),
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
 	}
 	for i, s := range []*section{
-		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Memory.section, &p.Time.section,
+		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Memory.section, &p.Time.section,
 		&p.Fairness.section, &p.Proof.section, &p.Disturbance.section, &p.Failures.section, &p.Models.section, &p.Method.section,
 	} {
 		s.No = i + 1
