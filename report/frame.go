@@ -18,16 +18,19 @@ var files embed.FS
 // pageParts are what every page consists of besides its text.
 type pageParts struct {
 	Policy  string // content security policy
+	Form    string // see form; empty: the page is not verified
 	Title   text
 	Style   template.CSS
 	ECharts template.JS
 	Script  template.JS
 	Charts  template.JS
+	// Records of a run are packed, those of a history are JSON.
 	Records template.JS
+	Packed  template.HTML
 }
 
-// newPageParts embeds the style, both scripts and the data of a page.
-func newPageParts(title text, options, records template.JS) (pageParts, error) {
+// newPageParts embeds the style, both scripts and the data of the charts.
+func newPageParts(title text, options template.JS) (pageParts, error) {
 	style, err := stylesheet(files)
 	if err != nil {
 		return pageParts{}, err
@@ -44,7 +47,7 @@ func newPageParts(title text, options, records template.JS) (pageParts, error) {
 		Policy: "default-src 'none'; script-src " + digest(echarts) + " " + digest(script) +
 			"; style-src " + digest(style) + "; img-src data:; base-uri 'none'; form-action 'none'",
 		Title: title, Style: template.CSS(style), ECharts: template.JS(echarts), Script: template.JS(script),
-		Charts: options, Records: records,
+		Charts: options,
 	}, nil
 }
 

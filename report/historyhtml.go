@@ -75,9 +75,10 @@ func HistoryHTML(w io.Writer, h history.History) error {
 	if err != nil {
 		return err
 	}
-	if p.pageParts, err = newPageParts(title, options, template.JS(records)); err != nil {
+	if p.pageParts, err = newPageParts(title, options); err != nil {
 		return err
 	}
+	p.Records = template.JS(records)
 	return writePage(w, "history.html", p)
 }
 

@@ -58,12 +58,11 @@ func newPage(v *view) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, note, err := v.embed()
-	if err != nil {
+	if p.pageParts, err = newPageParts(v.documentTitle(), options); err != nil {
 		return nil, err
 	}
-	p.Raw.Note = note
-	p.pageParts, err = newPageParts(v.documentTitle(), options, records)
+	p.Form = form()
+	p.Packed, p.Raw.Note, err = v.embed()
 	return p, err
 }
 

@@ -1,13 +1,7 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"html/template"
-	"slices"
-	"strings"
-
-	"github.com/dlbench/dlbench/results"
 )
 
 // rawData is every trial: a table for people, JSON for machines.
@@ -87,72 +81,4 @@ func (t *trial) row() rawTrial {
 		row.Note = text{"round not complete", "该轮未完成"}
 	}
 	return row
-}
-
-// embedded is the JSON of the page: what a machine needs to recompute every
-// number on it.
-type embedded struct {
-	Schema  int              `json:"schema"`
-	Meta    results.Meta     `json:"meta"`
-	Records []results.Record `json:"records"`
-	Left    []string         `json:"left_out,omitempty"`
-}
-
-// embedLimit bounds the embedded records, so that the page still opens.
-const embedLimit = 12 << 20
-
-// embed writes meta and records for a <script type="application/json">. Where
-// that would be too large, it leaves out block times, then stderr, and says so.
-func (v *view) embed() (template.JS, text, error) {
-	e := embedded{Schema: results.Schema, Meta: v.run.Meta, Records: v.run.Records}
-	var left []text
-	for _, drop := range []struct {
-		what text
-		of   func(*results.Record)
-	}{
-		{},
-		{text{"block times", "各块时间"}, func(r *results.Record) { r.BlockNS = nil }},
-		{text{"stderr beyond 1 KiB", "超过 1 KiB 的 stderr"}, func(r *results.Record) {
-			if len(r.Stderr) > 1024 {
-				r.Stderr = strings.ToValidUTF8(r.Stderr[len(r.Stderr)-1024:], "")
-			}
-		}},
-		{text{"memory timelines", "内存时间线"}, func(r *results.Record) {
-			if r.Memory != nil {
-				m := *r.Memory
-				m.Timeline = nil
-				r.Memory = &m
-			}
-		}},
-	} {
-		if drop.of != nil {
-			e.Records = slices.Clone(e.Records)
-			for i := range e.Records {
-				drop.of(&e.Records[i])
-			}
-			left = append(left, drop.what)
-			e.Left = append(e.Left, drop.what.EN)
-		}
-		b, err := json.Marshal(e) // escapes <, > and &: it cannot leave its element
-		if err != nil {
-			return "", text{}, fmt.Errorf("report: records: %w", err)
-		}
-		if len(b) <= embedLimit {
-			return template.JS(b), leftOut(left), nil
-		}
-	}
-	e.Records, e.Left = nil, append(e.Left, "records")
-	left = append(left, text{"records", "记录"})
-	b, err := json.Marshal(e)
-	if err != nil {
-		return "", text{}, fmt.Errorf("report: records: %w", err)
-	}
-	return template.JS(b), leftOut(left), nil
-}
-
-func leftOut(what []text) text {
-	if len(what) == 0 {
-		return text{}
-	}
-	return textf("Too large for a page, so left to trials.jsonl: %s.", "因页面过大，以下内容只在 trials.jsonl 中：%s。", joined(what, ", ", "、"))
 }

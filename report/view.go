@@ -31,6 +31,7 @@ type group struct {
 	Detail text // name, mode and settings
 	metric string
 	cells  []*cell
+	part   int // of view.parts
 }
 
 // cell is one backend in a group.
@@ -64,7 +65,19 @@ func newView(run results.Run, a compare.Analysis) *view {
 			kinds[r.Cell.Backend] = r.Worker.Kind
 		}
 	}
-	groups, cells := map[results.Cell]*group{}, map[results.Cell]*cell{}
+	type place struct { // cells of two runs are never in one group: their rounds are others
+		part int
+		key  results.Cell
+	}
+	groups, cells, partOf := map[place]*group{}, map[results.Cell]*cell{}, map[results.Cell]int{}
+	for i, part := range v.parts() {
+		for _, c := range part.Meta.Cells {
+			partOf[c] = i
+		}
+		for j := range part.Records {
+			partOf[part.Records[j].Cell] = i
+		}
+	}
 	seen := map[string]bool{}
 	n := 0
 	add := func(c results.Cell) *cell {
@@ -73,10 +86,11 @@ func newView(run results.Run, a compare.Analysis) *view {
 		}
 		key := c
 		key.Backend = ""
-		g := groups[key]
+		at := place{partOf[c], key}
+		g := groups[at]
 		if g == nil {
-			g = &group{ID: fmt.Sprintf("g%d", len(v.groups)+1), Key: key, Title: v.title(key.Workload), Detail: v.detail(key)}
-			groups[key] = g
+			g = &group{ID: fmt.Sprintf("g%d", len(v.groups)+1), Key: key, Title: v.title(key.Workload), Detail: v.detail(key), part: at.part}
+			groups[at] = g
 			v.groups = append(v.groups, g)
 		}
 		n++
@@ -107,26 +121,36 @@ func newView(run results.Run, a compare.Analysis) *view {
 			c.comparison, c.group.metric = &ag.Comparisons[j], ag.Metric
 		}
 	}
-	newest := map[int]int{}
-	for _, r := range run.Records {
-		if r.Kind == results.KindTime {
-			newest[r.Round] = max(newest[r.Round], r.Attempt)
+	for _, part := range v.parts() {
+		newest := map[int]int{}
+		for i := range part.Records {
+			if r := &part.Records[i]; r.Kind == results.KindTime {
+				newest[r.Round] = max(newest[r.Round], r.Attempt)
+			}
 		}
-	}
-	_, incomplete := results.Rounds(run.Records)
-	for i := range run.Records {
-		r := &run.Records[i]
-		c := add(r.Cell)
-		t := &trial{ID: fmt.Sprintf("t%d", i+1), Record: r, cell: c}
-		v.trials = append(v.trials, t)
-		c.trials = append(c.trials, t)
-		if r.Kind == results.KindTime {
-			t.replaced = r.Attempt != newest[r.Round]
-			t.partial = !t.replaced && slices.Contains(incomplete, r.Round)
+		_, incomplete := results.Counted(part.Records)
+		for i := range part.Records {
+			r := &part.Records[i]
+			c := add(r.Cell)
+			t := &trial{ID: fmt.Sprintf("t%d", len(v.trials)+1), Record: r, cell: c}
+			v.trials = append(v.trials, t)
+			c.trials = append(c.trials, t)
+			if r.Kind == results.KindTime {
+				t.replaced = r.Attempt != newest[r.Round]
+				t.partial = !t.replaced && slices.Contains(incomplete, r.Round)
+			}
 		}
 	}
 	v.baseline = identify(v.baselineName(), kinds[v.baselineName()])
 	return v
+}
+
+// parts are the runs that the report shows: one, or those that were merged.
+func (v *view) parts() []results.Run {
+	if len(v.run.Parts) > 0 {
+		return v.run.Parts
+	}
+	return []results.Run{v.run}
 }
 
 func (v *view) baselineName() string { return cmp.Or(v.analysis.Baseline, v.run.Meta.Baseline) }

@@ -130,4 +130,7 @@ type Run struct {
 	Meta     Meta
 	Records  []Record
 	Warnings []string // for example a torn last line that was dropped
+	// Parts are the runs that Merge made this one of; nil: it is a run itself.
+	// Rounds have a meaning in a part only.
+	Parts []Run
 }

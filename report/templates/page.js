@@ -105,11 +105,21 @@ if ('IntersectionObserver' in window) {
   document.querySelectorAll('main>section').forEach(function (s) { seen.observe(s); });
 }
 
-document.getElementById('save').addEventListener('click', function () {
-  var a = document.createElement('a');
-  a.download = 'dlbench-records.json';
-  a.href = URL.createObjectURL(new Blob([document.getElementById('records').textContent], { type: 'application/json' }));
-  a.click();
-  setTimeout(function () { URL.revokeObjectURL(a.href); }, 1000);
+// Records of a run are packed: base64 of gzip of JSON lines.
+function unpacked(element) {
+  if (element.type === 'application/json') return Promise.resolve(new Blob([element.textContent], { type: 'application/json' }));
+  var packed = Uint8Array.from(atob(element.textContent), function (c) { return c.charCodeAt(0); });
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).blob();
+}
+var save = document.getElementById('save');
+save.addEventListener('click', function () {
+  var element = document.getElementById('records');
+  unpacked(element).then(function (blob) {
+    var a = document.createElement('a');
+    a.download = 'dlbench-records.' + (element.type === 'application/json' ? 'json' : 'jsonl');
+    a.href = URL.createObjectURL(blob);
+    a.click();
+    setTimeout(function () { URL.revokeObjectURL(a.href); }, 1000);
+  });
 });
 })();

@@ -17,8 +17,13 @@ const (
 )
 
 // Analyze judges a run: each cell under its mode's primary metric, and each
-// backend against the baseline of the run. It is a pure function of the run.
+// backend against the baseline of the run. It is a pure function of the run. Runs
+// that were merged are judged one by one, each by its own policy and with its own
+// chance of a false alarm.
 func Analyze(run results.Run) Analysis {
+	if len(run.Parts) > 0 {
+		return analyzeParts(run)
+	}
 	a := newAnalyst(run.Meta, run.Records)
 	out := Analysis{Baseline: run.Meta.Baseline, Policy: a.policy, Family: a.family, Warnings: append([]string(nil), run.Warnings...)}
 	out.Warnings = append(out.Warnings, a.warnings...)
@@ -26,6 +31,24 @@ func Analyze(run results.Run) Analysis {
 	out.Warnings = append(out.Warnings, incompleteRun(run)...)
 	for _, g := range a.groups {
 		out.Groups = append(out.Groups, a.group(g))
+	}
+	return out
+}
+
+// analyzeParts joins the analyses of merged runs. The policy is that of the first;
+// a reader that shows one asks each part for its own.
+func analyzeParts(run results.Run) Analysis {
+	var out Analysis
+	for i, part := range run.Parts {
+		a := Analyze(part)
+		if i == 0 {
+			out.Baseline, out.Policy = a.Baseline, a.Policy
+		}
+		out.Family += a.Family
+		out.Groups = append(out.Groups, a.Groups...)
+		for _, w := range a.Warnings {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("run %d: %s", i+1, w))
+		}
 	}
 	return out
 }
