@@ -23,9 +23,9 @@ import (
 var chartWords = map[string][2]string{
 	"@round": {"round", "轮次"}, "@rate": {"examples per second", "每秒样本数"},
 	"@share": {"% of timings (of a block: its mean step)", "计时的百分比（成块计时取块内平均）"}, "@ms": {"ms per step", "每步毫秒数"}, "@mib": {"MiB (RSS)", "MiB（RSS）"},
-	"@s": {"seconds since start", "启动后的秒数"}, "@seconds": {"seconds", "秒"},
+	"@s": {"seconds since the import", "导入后的秒数"}, "@seconds": {"seconds", "秒"},
 	"@import": {"import", "导入"}, "@build": {"build", "构建"}, "@first": {"first step", "第一步"},
-	"@warm-up": {"warm-up", "预热"}, "@measure": {"measured steps", "测量步"},
+	"@check": {"check", "核对"}, "@warm-up": {"warm-up", "预热"}, "@measure": {"measured steps", "测量步"},
 }
 
 // chart is one canvas: small multiples, a grid per workload and settings.
@@ -183,42 +183,63 @@ func lineStyle(axis int, b identity) []charts.SeriesOpts {
 // hold it whole.
 const timelinePoints = 400
 
-// memoryChart overlays the timelines of the first memory trial of each cell.
+// memoryChart overlays the timelines of the first memory trial of each cell, and
+// names the phases where they begin.
 func memoryChart(groups []*group) chart {
 	c := charts.NewLine()
 	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@s", Min: 0}, opts.YAxis{Type: "value", Name: "@mib", Min: 0}, "axis")
 	for i, g := range groups {
 		for _, cl := range g.cells {
-			var data []opts.LineData
-			for _, r := range cl.ended(results.KindMemory) {
-				if r.Memory == nil || len(r.Memory.Timeline) == 0 {
-					continue
-				}
-				line := r.Memory.Timeline
-				for len(line) > 0 && line[len(line)-1].RSS == 0 { // the process has gone
-					line = line[:len(line)-1]
-				}
-				if len(line) == 0 {
-					continue
-				}
-				stride := (len(line) + timelinePoints - 1) / timelinePoints
-				for k := 0; k < len(line); k += stride {
-					// The largest of the points that one stands for: a peak must not vanish.
-					top := line[k]
-					for _, p := range line[k:min(k+stride, len(line))] {
-						if p.RSS > top.RSS {
-							top = p
-						}
-					}
-					data = append(data, opts.LineData{Value: []float64{round4(float64(top.NS) / 1e9), round4(float64(top.RSS) / (1 << 20))}})
-				}
-				break
+			r, line := cl.watched()
+			var data, marks []opts.LineData
+			for _, p := range thinned(line, timelinePoints) {
+				data = append(data, opts.LineData{Value: []float64{round4(float64(p.NS) / 1e9), round4(float64(p.RSS) / (1 << 20))}})
 			}
 			c.AddSeries(cl.Backend.Label, data, lineStyle(i, cl.Backend)...)
+			if r == nil {
+				continue
+			}
+			at := int64(0)
+			for _, p := range since(r) {
+				marks = append(marks, opts.LineData{Name: phaseKey(p.Name), Value: []float64{round4(float64(at) / 1e9), round4(float64(residentAt(line, at)) / (1 << 20))}})
+				at += p.WallNS
+			}
+			c.AddSeries(cl.Backend.Label, marks, phaseMarks(i, cl.Backend)...)
 		}
 	}
 	c.Validate()
 	return finish(c.JSON(), groups, 220)
+}
+
+// phaseMarks is the look of the points where phases begin: no line joins them.
+func phaseMarks(axis int, b identity) []charts.SeriesOpts {
+	return []charts.SeriesOpts{
+		charts.WithLineChartOpts(opts.LineChart{XAxisIndex: axis, YAxisIndex: axis, ShowSymbol: opts.Bool(true), Symbol: "diamond", SymbolSize: 8}),
+		charts.WithLineStyleOpts(opts.LineStyle{Color: b.Var(), Opacity: opts.Float(0)}),
+		charts.WithItemStyleOpts(opts.ItemStyle{Color: b.Var()}),
+		charts.WithLabelOpts(opts.Label{Show: opts.Bool(true), Formatter: "{b}", Position: "top", Color: "--mut", FontSize: 10}),
+		charts.WithLabelLayoutOpts(opts.LabelLayout{HideOverlap: opts.Bool(true)}),
+	}
+}
+
+// phaseKey is a phase among the words of charts; other names are not shown.
+func phaseKey(name string) string {
+	if _, ok := chartWords["@"+name]; ok {
+		return "@" + name
+	}
+	return ""
+}
+
+// residentAt is the last level of a timeline that was read by then.
+func residentAt(line []results.Point, ns int64) int64 {
+	level := line[0].RSS
+	for _, p := range line {
+		if p.NS > ns {
+			break
+		}
+		level = p.RSS
+	}
+	return level
 }
 
 // timeChart stacks the phases of each cell.

@@ -48,8 +48,8 @@ func newPage(v *view) (*page, error) {
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
 	}
 	for i, s := range []*section{
-		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Memory.section, &p.Time.section,
-		&p.Fairness.section, &p.Proof.section, &p.Disturbance.section, &p.Failures.section, &p.Models.section, &p.Method.section,
+		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Time.section, &p.Memory.section,
+		&p.Proof.section, &p.Models.section, &p.Fairness.section, &p.Disturbance.section, &p.Failures.section, &p.Method.section,
 	} {
 		s.No = i + 1
 		p.Nav = append(p.Nav, *s)

@@ -10,7 +10,10 @@ import (
 // memorySection shows peaks, and where the bytes went.
 type memorySection struct {
 	section
+	Parts   []legendItem // of the bars, those that occur
+	Phases  []legendItem // of the timelines
 	Panels  []memoryPanel
+	Left    text           // timelines that are not drawn
 	Devices []deviceMemory // of cells on a GPU
 }
 
@@ -19,6 +22,7 @@ type memoryPanel struct {
 	Model         text // what the analysis counts
 	Axis          axis
 	Rows          []memoryRow
+	Times         timelines
 }
 
 type memoryRow struct {
@@ -27,6 +31,8 @@ type memoryRow struct {
 	Bars    []bar
 	Read    text // the bars in words
 	Above   string
+	Rest    string // what the counted parts do not explain
+	Share   text   // of the peak above import; or why there is no rest
 	Import  string
 	Peak    string
 	RSS     string
@@ -35,17 +41,41 @@ type memoryRow struct {
 	Why     text
 }
 
-// memoryParts are the classes of the bar's parts: framework, parameters,
-// activations, not explained.
-var memoryParts = []string{"mb0", "mb2", "mb4", "mb5"}
+// part is one class of bytes of a step, counted from the shapes.
+type part struct {
+	class string
+	word  text
+	bytes int64
+}
+
+// countedParts are the classes of bytes that a step's work must hold, in the order of
+// the bars. Older records count parameters and activations only.
+func countedParts(w results.Work) []part {
+	parts := []part{
+		{"mb1", text{"parameters", "参数"}, w.ParamBytes},
+		{"mb2", text{"gradients", "梯度"}, w.GradientBytes},
+		{"mb3", text{"optimizer state", "优化器状态"}, w.OptimizerBytes},
+		{"mb4", text{"activations", "激活值"}, w.ActivationBytes},
+		{"mb6", text{"inputs", "输入"}, w.InputBytes},
+	}
+	return slices.DeleteFunc(parts, func(p part) bool { return p.bytes <= 0 })
+}
+
+// The parts of a bar that are measured: the level after import, what the counted
+// parts leave of the peak, and a peak that is less than they are.
+var (
+	partImport = part{class: "mb0", word: text{"after import", "导入后"}}
+	partRest   = part{class: "mb5", word: text{"not explained", "未能解释"}}
+	partLess   = part{class: "mb7", word: text{"less than the count", "少于算出的值"}}
+)
 
 func (v *view) memory() memorySection {
 	s := memorySection{section: section{
 		ID: "memory", Nav: text{"Memory", "内存"},
 		Title: text{"Memory", "内存"},
 		Lead: textf(
-			"Peak of the process tree in memory trials (%s per cell, the median of them), which are never speed samples. PSS counts a page that processes share in parts. The part above the level after import is what the workload cost; Go backends share one binary, so only that part compares them. Parameters and activations are counted from the shapes; the rest is gradients, optimizer state, temporaries and the allocator. No figure here has an interval, and none is a verdict.",
-			"进程树的内存峰值，取自专门的内存试验（每个单元 %s 次，取中位数），这些试验从不作为速度样本。PSS 将进程间共享的页按份额计入。只有比导入后高出的部分才是负载的开销；各 Go 后端共用一个可执行文件，也只有这部分可比。参数与激活值按形状算出；其余为梯度、优化器状态、临时缓冲与分配器。这里的数字都没有区间，也都不是结论。",
+			"Peak of the process tree in memory trials (%s per cell, the median of them), which are never speed samples. PSS counts a page that processes share in parts. The part above the level after import is what the workload cost; Go backends share one binary, so only that part compares them. The blue parts are counted from the shapes, not measured; the rest of the peak, which they do not explain, is temporaries, compiled code, caches and the allocator. No figure here has an interval, and none is a verdict.",
+			"进程树的内存峰值，取自专门的内存试验（每个单元 %s 次，取中位数），这些试验从不作为速度样本。PSS 将进程间共享的页按份额计入。只有比导入后高出的部分才是负载的开销；各 Go 后端共用一个可执行文件，也只有这部分可比。蓝色各段按形状算出，并非实测；峰值中它们未能解释的部分是临时缓冲、编译出的代码、各种缓存与分配器。这里的数字都没有区间，也都不是结论。",
 			v.memoryTrials()),
 		Chart: chartPart{"ec-memory", text{"Interactive chart: resident memory over time, first memory trial of each cell", "交互图表：每个单元首次内存试验中常驻内存随时间的变化"}},
 	}}
@@ -55,11 +85,54 @@ func (v *view) memory() memorySection {
 			"共享导入后派生的试验没有 RSS 峰值：导入时映射的内容，只有派生进程自己访问过的才计入常驻。",
 		}}, " ", "")
 	}
+	left := plottedTimelines
 	for _, g := range v.groups {
-		s.Panels = append(s.Panels, v.memoryPanel(g))
+		p := v.memoryPanel(g)
+		p.Times = g.timelines(left)
+		left -= len(p.Times.Plots)
+		s.Panels = append(s.Panels, p)
+	}
+	s.Parts, s.Phases = v.memoryLegends()
+	watched := 0
+	for _, c := range v.cells() {
+		if r, _ := c.watched(); r != nil {
+			watched++
+		}
+	}
+	if drawn := plottedTimelines - left; drawn < watched {
+		s.Left = textf("Timelines of %d of %d cells are drawn; the records hold all of them.", "共 %[2]d 个单元，此处画出 %[1]d 条时间线；其余见原始记录。", drawn, watched)
 	}
 	s.Devices = v.deviceMemories()
 	return s
+}
+
+// memoryLegends name what occurs: the parts of the bars, the phases of the
+// timelines.
+func (v *view) memoryLegends() (parts, phases []legendItem) {
+	drawn, ran := map[string]bool{}, map[string]bool{}
+	for _, c := range v.cells() {
+		ps, _ := c.memoryParts()
+		for _, p := range ps {
+			drawn[p.class] = true
+		}
+		if r, _ := c.watched(); r != nil {
+			for _, p := range since(r) {
+				ran[p.Name] = true
+			}
+		}
+	}
+	all := slices.Concat([]part{partImport}, countedParts(results.Work{ParamBytes: 1, GradientBytes: 1, OptimizerBytes: 1, ActivationBytes: 1, InputBytes: 1}), []part{partRest, partLess})
+	for _, p := range all {
+		if drawn[p.class] {
+			parts = append(parts, legendItem{p.class, p.word})
+		}
+	}
+	for _, name := range results.Phases {
+		if ran[name] {
+			phases = append(phases, legendItem{phaseClass(name, identity{Hue: "oth"}), phaseWord(name)})
+		}
+	}
+	return parts, phases
 }
 
 // memoryTrials is how many memory trials the cells that have some hold: 1, or
@@ -146,8 +219,8 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 		if x, ok := c.level(peakPSS); ok {
 			top = max(top, x)
 		}
-		if w := c.work(); p.Model.Empty() && w.ParamBytes > 0 {
-			p.Model = textf("parameters %s, activations %s per step", "参数 %s，每步激活值 %s", bytesize(float64(w.ParamBytes)), bytesize(float64(w.ActivationBytes)))
+		if p.Model.Empty() {
+			p.Model = modelBytes(c.Cell.Mode, c.work())
 		}
 	}
 	const mib = 1 << 20
@@ -158,38 +231,87 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 	return p
 }
 
+// modelBytes are the counted parts in words.
+func modelBytes(mode string, w results.Work) text {
+	var words []text
+	for _, p := range countedParts(w) {
+		words = append(words, textf("%s %s", "%s %s", p.word, bytesize(float64(p.bytes))))
+	}
+	if len(words) == 0 {
+		return text{}
+	}
+	t := joined(words, ", ", "，")
+	if w.InputBytes == 0 || mode == "train" && w.GradientBytes == 0 {
+		// What this run did not count is in the rest of its bars.
+		t = textf("%s; nothing else was counted in this run", "%s；本次运行没有统计其余各类", t)
+	}
+	return t
+}
+
+// memoryParts are the parts of a cell's peak; ok is false where it has none.
+func (c *cell) memoryParts() (parts []part, ok bool) {
+	base, _ := c.level(importPSS)
+	above, ok := c.above()
+	if !ok {
+		return nil, false
+	}
+	add := func(p part, bytes float64) {
+		if p.bytes = int64(bytes); p.bytes > 0 {
+			parts = append(parts, p)
+		}
+	}
+	add(partImport, base)
+	rest := above
+	model := countedParts(c.work())
+	for _, p := range model {
+		rest -= float64(p.bytes)
+	}
+	if rest < 0 { // fused, shared or not all touched
+		less := partLess
+		less.bytes = int64(above)
+		return append(parts, less), true
+	}
+	parts = append(parts, model...)
+	add(partRest, rest)
+	return parts, true
+}
+
 func (c *cell) memoryRow(a axis) memoryRow {
-	row := memoryRow{Backend: c.Backend, Raw: c.ID, Above: none, Import: none, Peak: none, RSS: none, Timed: none}
+	row := memoryRow{Backend: c.Backend, Raw: c.ID, Above: none, Rest: none, Import: none, Peak: none, RSS: none, Timed: none}
 	if x, ok := medianOf(c.timed(), measureHWM); ok {
 		row.Timed = mebibytes(x)
 	}
 	if x, ok := c.level(peakRSS); ok {
 		row.RSS = mebibytes(x)
 	}
-	base, okBase := c.level(importPSS)
-	if okBase {
-		row.Import = mebibytes(base)
+	if x, ok := c.level(importPSS); ok {
+		row.Import = mebibytes(x)
 	}
-	peak, okPeak := c.level(peakPSS)
-	if okPeak {
-		row.Peak = mebibytes(peak)
+	if x, ok := c.level(peakPSS); ok {
+		row.Peak = mebibytes(x)
 	}
-	above, ok := c.above()
+	parts, ok := c.memoryParts()
 	if !ok {
 		row.Why = c.memoryWhy("peak_pss", "import_pss")
 		return row
 	}
+	above, _ := c.above()
 	row.Above, row.Cold = mebibytes(above), c.compiledCold()
-	w := c.work()
-	params, acts := float64(w.ParamBytes), float64(w.ActivationBytes)
-	rest := above - params - acts
-	if rest < 0 { // less than the count: fused, shared or not all touched
-		params, acts, rest = 0, 0, above
-	}
 	const mib = 1 << 20
-	row.Bars = a.stack([]float64{base / mib, params / mib, acts / mib, rest / mib}, memoryParts)
-	row.Read = textf("import %s, parameters %s, activations %s, rest %s", "导入后 %s，参数 %s，激活值 %s，其余 %s",
-		mebibytes(base), mebibytes(params), mebibytes(acts), mebibytes(rest))
+	var sizes []float64
+	var classes []string
+	var words []text
+	for _, p := range parts {
+		sizes, classes = append(sizes, float64(p.bytes)/mib), append(classes, p.class)
+		words = append(words, textf("%s %s", "%s %s", p.word, mebibytes(float64(p.bytes))))
+		switch p.class {
+		case partRest.class:
+			row.Rest, row.Share = mebibytes(float64(p.bytes)), percent(float64(p.bytes)/above)
+		case partLess.class:
+			row.Rest, row.Share = "", text{"less than the count: fused, shared or not all touched", "少于算出的值：有融合、共享或未触及的部分"}
+		}
+	}
+	row.Bars, row.Read = a.stack(sizes, classes), joined(words, ", ", "，")
 	return row
 }
 

@@ -39,9 +39,7 @@ func newAxis(top float64, label func(float64) string, unit text) axis {
 		top = 1
 	}
 	a := axis{max: top * 1.04, Unit: unit}
-	step := roundStep(top / 3)
-	for i := 0; float64(i)*step <= a.max && i < 12; i++ {
-		x := float64(i) * step
+	for i, x := range a.steps() {
 		t := tick{X: pct(x / a.max), Label: label(x), Anchor: "middle"}
 		if i == 0 {
 			t.Anchor = "start"
@@ -51,6 +49,16 @@ func newAxis(top float64, label func(float64) string, unit text) axis {
 		a.Ticks = append(a.Ticks, t)
 	}
 	return a
+}
+
+// steps are about three round values from zero to the end of the axis.
+func (a axis) steps() []float64 {
+	var xs []float64
+	step := roundStep(a.max / 1.04 / 3)
+	for i := 0; float64(i)*step <= a.max && i < 12; i++ {
+		xs = append(xs, float64(i)*step)
+	}
+	return xs
 }
 
 // at is the position of x on the axis.
