@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"harness/gpu":                 {"memprof", "results"},
 	"harness/host":                {"results", "memprof"},
 	"report":                      {"results", "results/compare", "results/compare/gate", "results/compare/history", "results/compare/selection"},
+	"report/verify":               {"results", "results/compare", "report"},
 }
 
 // owners says which packages alone may import a library.
@@ -57,6 +58,7 @@ var owners = map[string][]string{
 	"github.com/goccy/go-yaml":         {"strictyaml"},
 	"github.com/ebitengine/purego":     {"memprof/nvml"},
 	"github.com/jedib0t/go-pretty":     {"report"},
+	"golang.org/x/net":                 {"report/verify"},
 }
 
 // owner returns the entry of allowed that governs a package directory.

@@ -23,8 +23,9 @@ import (
 
 // The records stand in a page as base64 of gzip of an archive (see
 // results.Archive), in an element that nothing else in a page can look like.
+// RecordsOpen is how it begins.
 const (
-	recordsOpen = `<script type="application/octet-stream" id="records">`
+	RecordsOpen = `<script type="application/octet-stream" id="records">`
 	recordsEnd  = `</script>`
 )
 
@@ -174,7 +175,7 @@ func ReadEmbedded(r io.Reader) (Embedded, error) {
 	if mark == nil {
 		return Embedded{}, errors.New("not a report of dlbench, or one of a version before it could be verified")
 	}
-	_, packed, ok := bytes.Cut(page, []byte(recordsOpen))
+	_, packed, ok := bytes.Cut(page, []byte(RecordsOpen))
 	if !ok {
 		return Embedded{}, errors.New("the page holds no records")
 	}
@@ -182,7 +183,7 @@ func ReadEmbedded(r io.Reader) (Embedded, error) {
 	if !ok {
 		return Embedded{}, errors.New("the page is torn: its records do not end")
 	}
-	if bytes.Contains(rest, []byte(recordsOpen)) {
+	if bytes.Contains(rest, []byte(RecordsOpen)) {
 		return Embedded{}, errors.New("the page holds records twice")
 	}
 	if !bytes.HasSuffix(bytes.TrimRight(rest, "\r\n"), []byte("</html>")) {

@@ -62,9 +62,9 @@ func TestEmbeddedTooLarge(t *testing.T) {
 
 // packedAs is a page that holds these bytes as its records.
 func packedAs(page, packed string) string {
-	before, rest, _ := strings.Cut(page, recordsOpen)
+	before, rest, _ := strings.Cut(page, RecordsOpen)
 	_, after, _ := strings.Cut(rest, recordsEnd)
-	return before + recordsOpen + packed + recordsEnd + after
+	return before + RecordsOpen + packed + recordsEnd + after
 }
 
 func zipped(t testing.TB, data []byte) []byte {
@@ -83,7 +83,7 @@ func zipped(t testing.TB, data []byte) []byte {
 func TestReadEmbeddedRefuses(t *testing.T) {
 	run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: 1, Cells: resultstest.Cells()[:2]})
 	page := renderHTML(t, run, compare.Analyze(run))
-	packed := between(t, page, recordsOpen, recordsEnd)
+	packed := between(t, page, RecordsOpen, recordsEnd)
 	raw, err := base64.StdEncoding.DecodeString(packed)
 	if err != nil {
 		t.Fatal(err)
@@ -92,9 +92,9 @@ func TestReadEmbeddedRefuses(t *testing.T) {
 	for _, test := range []struct{ name, page, want string }{
 		{"nothing", "", "not a report of dlbench"},
 		{"another page", "<!doctype html><p>hello", "not a report of dlbench"},
-		{"no records", strings.Replace(page, recordsOpen, "<script>", 1), "holds no records"},
-		{"records twice", strings.Replace(page, "</body>", recordsOpen+packed+recordsEnd+"</body>", 1), "records twice"},
-		{"torn in the records", page[:strings.Index(page, recordsOpen)+200], "torn: its records"},
+		{"no records", strings.Replace(page, RecordsOpen, "<script>", 1), "holds no records"},
+		{"records twice", strings.Replace(page, "</body>", RecordsOpen+packed+recordsEnd+"</body>", 1), "records twice"},
+		{"torn in the records", page[:strings.Index(page, RecordsOpen)+200], "torn: its records"},
 		{"torn after the records", page[:len(page)-20], "torn: it does not end"},
 		{"no base64", packedAs(page, "%"), "illegal base64"},
 		{"base64 with a rest", packedAs(page, packed+"!"), "illegal base64"},
@@ -124,9 +124,9 @@ func FuzzReadEmbedded(f *testing.F) {
 	run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: 1, Cells: resultstest.Cells()[:2], Samples: 2})
 	page := renderHTML(f, run, compare.Analyze(run))
 	head, tail := page[:strings.Index(page, "<title>")], "</html>\n"
-	packed := between(f, page, recordsOpen, recordsEnd)
-	f.Add(head + recordsOpen + packed + recordsEnd + tail)
-	f.Add(head + recordsOpen + recordsEnd + tail)
+	packed := between(f, page, RecordsOpen, recordsEnd)
+	f.Add(head + RecordsOpen + packed + recordsEnd + tail)
+	f.Add(head + RecordsOpen + recordsEnd + tail)
 	f.Fuzz(func(t *testing.T, page string) {
 		e, err := ReadEmbedded(strings.NewReader(page))
 		if err == nil && (len(e.Runs) == 0 || e.Form == "") {

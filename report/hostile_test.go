@@ -174,7 +174,7 @@ func everything(t *testing.T, name string, run results.Run, a compare.Analysis) 
 func withoutLetters(s string) string {
 	lib, _ := files.ReadFile("assets/echarts.common.min.js")
 	s = strings.Replace(s, string(lib), "", 1)
-	before, rest, ok := strings.Cut(s, recordsOpen)
+	before, rest, ok := strings.Cut(s, RecordsOpen)
 	if !ok {
 		return s
 	}

@@ -22,6 +22,7 @@ import (
 // Exit codes.
 const (
 	exitOK          = 0 // 1 is that of a gate: gate.CodeFail
+	exitDiffers     = 1 // a page that its records contradict
 	exitBadInput    = 2 // input or environment
 	exitUndecided   = 3 // or nothing was compared
 	exitTrialNotOK  = 4
@@ -115,7 +116,7 @@ is, and writes the comparison as one HTML file.`,
 		Version:       version(),
 	}
 	root.AddCommand(
-		newRun(), newPlan(), newSetup(), newList(), newReport(), newCompare(), newGate(), newDoctor(), newCalibrate(), newHistory(),
+		newRun(), newPlan(), newSetup(), newList(), newReport(), newVerify(), newCompare(), newGate(), newDoctor(), newCalibrate(), newHistory(),
 		newWorkload(), newBackend(), newExport(), newWorker(), newGolden(), newCosts(), newPlanAccuracy(),
 	)
 	return root
