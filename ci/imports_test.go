@@ -30,6 +30,8 @@ var allowed = map[string][]string{
 	"results/compare/history":     {"results", "results/compare", "results/compare/changepoint"},
 	"results/compare/selection":   {"results", "results/compare", "strictyaml"},
 	"results/compare/gate":        {"results", "results/compare", "strictyaml"},
+	"results/compare/frameworks":  {"results", "results/compare"},
+	"results/compare/claims":      {"results", "results/compare", "results/compare/frameworks"},
 	"backends":                    {"workloads"},
 	"backends/eager":              {"workloads", "backends"},
 	"backends/gorgonia":           {"workloads", "backends"},
@@ -42,7 +44,7 @@ var allowed = map[string][]string{
 	"harness/child":               {"memprof"},
 	"harness/gpu":                 {"memprof", "results"},
 	"harness/host":                {"results", "memprof"},
-	"report":                      {"results", "results/compare", "results/compare/gate", "results/compare/history", "results/compare/selection"},
+	"report":                      {"results", "results/compare", "results/compare/claims", "results/compare/frameworks", "results/compare/gate", "results/compare/history", "results/compare/selection"},
 	"report/verify":               {"results", "results/compare", "report"},
 }
 

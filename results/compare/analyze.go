@@ -75,7 +75,7 @@ type group struct {
 func newAnalyst(meta results.Meta, records []results.Record) *analyst {
 	a := &analyst{baseline: meta.Baseline, policy: meta.Policy, by: sortTrials(meta.Cells, records)}
 	p := &a.policy
-	*p = complete(*p)
+	*p = Complete(*p)
 	a.plan(meta)
 	a.rule = rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(a.family, p.Alpha), early: endedEarly(meta, a.by, true)}
 	if a.family > 0 && a.evidence(0).fewest(a.need) == 0 {
@@ -84,8 +84,8 @@ func newAnalyst(meta results.Meta, records []results.Record) *analyst {
 	return a
 }
 
-// complete is the policy with defaults where it says nothing that can be used.
-func complete(p results.Policy) results.Policy {
+// Complete is the policy with defaults where it says nothing that can be used.
+func Complete(p results.Policy) results.Policy {
 	if !(p.Alpha > 0 && p.Alpha < 1) {
 		p.Alpha = DefaultAlpha
 	}

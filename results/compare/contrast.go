@@ -66,8 +66,15 @@ func (s Sorted) Doubts(run int) []string { return s.doubts[run] }
 
 // Judge is the function Judge of these runs.
 func (s Sorted) Judge(contrasts []Contrast, p results.Policy) []Comparison {
-	p = complete(p)
-	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(len(contrasts), p.Alpha), early: s.endedEarly(contrasts, p)}
+	return s.JudgeWithin(len(contrasts), contrasts, p)
+}
+
+// JudgeWithin judges contrasts that were chosen, by what was measured, among a
+// family of that many: all of the family share alpha, so the choice costs
+// nothing.
+func (s Sorted) JudgeWithin(family int, contrasts []Contrast, p results.Policy) []Comparison {
+	p = Complete(p)
+	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(max(family, len(contrasts)), p.Alpha), early: s.endedEarly(contrasts, p)}
 	list := make([]Comparison, len(contrasts))
 	onAllCPUs(len(contrasts), func(i int) { list[i] = s.judge(contrasts[i], by) })
 	return list
@@ -97,17 +104,20 @@ func (s Sorted) judge(q Contrast, by rule) Comparison {
 // of a cell that its run did not plan it says so.
 func (s Sorted) Summaries(contrasts []Contrast) (base, head []Summary) {
 	base, head = make([]Summary, len(contrasts)), make([]Summary, len(contrasts))
-	of := func(q Sample, m results.Metric) Summary {
-		if c := s.of(q); c != nil {
-			return c.summary(m)
-		}
-		return Summary{Cell: q.Cell, Metric: m.Name, Unit: m.Unit, Status: StatusMissing, Reason: "not planned"}
-	}
 	onAllCPUs(len(contrasts), func(i int) {
 		q := contrasts[i]
-		base[i], head[i] = of(q.Base, q.Metric), of(q.Head, q.Metric)
+		base[i], head[i] = s.Summary(q.Base, q.Metric), s.Summary(q.Head, q.Metric)
 	})
 	return base, head
+}
+
+// Summary is a sample under a metric; of a cell that its run did not plan it says
+// so.
+func (s Sorted) Summary(q Sample, m results.Metric) Summary {
+	if c := s.of(q); c != nil {
+		return c.summary(m)
+	}
+	return Summary{Cell: q.Cell, Metric: m.Name, Unit: m.Unit, Status: StatusMissing, Reason: "not planned"}
 }
 
 // onAllCPUs calls do for each number below n, on all CPUs.

@@ -1,0 +1,134 @@
+package frameworks
+
+import (
+	"slices"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+)
+
+// FirstResult is the time from the start of a process to the end of its first
+// step, in seconds: import, build and first step, with whatever is compiled in
+// it. A trial that was forked after a shared import has none, because it imported
+// nothing.
+var FirstResult = results.Metric{Name: "first-result-time", Unit: "sec", Better: -1, Of: func(r results.Record) (float64, bool) {
+	var sum float64
+	for _, name := range []string{"import", "build", "first"} {
+		v, ok := phase(r, name)
+		if r.Kind != results.KindTime || r.End != results.EndOK || !ok {
+			return 0, false
+		}
+		sum += v
+	}
+	return sum, sum > 0
+}}
+
+// phase is the wall time of a phase of a trial that ended ok, in seconds.
+func phase(r results.Record, name string) (float64, bool) {
+	for _, p := range r.Phases {
+		if p.Name == name {
+			return float64(p.WallNS) * 1e-9, true
+		}
+	}
+	return 0, false
+}
+
+// Effort is what an entry takes besides steps [T2]. nil, 0: not measured.
+type Effort struct {
+	Backend   string
+	Framework Framework
+	DiskBytes int64 // of its environment
+	SetupNS   int64 // that setting it up took
+	Lines     int   // of the adapter
+	BuiltIn   bool  // it has no environment: a library inside of dlbench
+	// Import and First are seconds, Above is bytes of the process tree above the
+	// level after import: the median over the entry's ranked cells.
+	Import, First, Above *float64
+	// Answer is First of inference alone: from a trained model to its first answer.
+	Answer *float64
+	// Ran of Planned groups of the run ended in a cell that may be ranked; Wrong and
+	// the like are in neither way of counting it.
+	Ran, Planned int
+}
+
+// Efforts are those of all entries, in the order of the plan.
+func (s *Subject) Efforts(run results.Run) []Effort {
+	memory := map[results.Cell][]results.Record{}
+	for _, r := range run.Records {
+		if r.Kind == results.KindMemory && r.End == results.EndOK {
+			memory[r.Cell] = append(memory[r.Cell], r)
+		}
+	}
+	var list []Effort
+	for _, b := range s.Backends() {
+		meta := s.Meta.Backends[b]
+		e := Effort{
+			Backend: b, Framework: s.Of(b), DiskBytes: meta.DiskBytes, SetupNS: meta.SetupNS, Lines: meta.AdapterLines,
+			BuiltIn: meta.Environment == "" && meta.Worker == "" && goLibraries[s.Of(b).ID], Planned: len(s.Groups),
+		}
+		var imports, firsts, answers, above []float64
+		for _, g := range s.Groups {
+			c, ok := g.Planned[b]
+			if !ok || s.Summary(c, stepTime).Status != compare.StatusOK {
+				continue
+			}
+			e.Ran++
+			imported, ok := s.seconds(c, "import-time", memory[c], "import")
+			if ok {
+				imports = append(imports, imported)
+			}
+			build, ok1 := s.seconds(c, "build-time", nil, "")
+			first, ok2 := s.seconds(c, "first-step-time", nil, "")
+			if ok && ok1 && ok2 {
+				firsts = append(firsts, imported+build+first)
+				if c.Mode == "infer" {
+					answers = append(answers, imported+build+first)
+				}
+			}
+			if m := s.Summary(c, metric("peak-memory-above-import")).Median; m != nil {
+				above = append(above, max(0, *m))
+			}
+		}
+		e.Import, e.First, e.Answer, e.Above = median(imports), median(firsts), median(answers), median(above)
+		list = append(list, e)
+	}
+	return list
+}
+
+// goLibraries are linked into dlbench itself.
+var goLibraries = map[string]bool{"eag": true, "gor": true, "gmx": true}
+
+// seconds is the median of a phase over the timed trials of a cell, or else, where
+// those were forked after a shared import, over its memory trials.
+func (s *Subject) seconds(c results.Cell, name string, memory []results.Record, in string) (float64, bool) {
+	if v := s.Summary(c, metric(name)).Median; v != nil {
+		return *v, true
+	}
+	var list []float64
+	for _, r := range results.Warm(pointers(memory)) {
+		if v, ok := phase(*r, in); ok {
+			list = append(list, v)
+		}
+	}
+	if m := median(list); m != nil {
+		return *m, true
+	}
+	return 0, false
+}
+
+func pointers(list []results.Record) []*results.Record {
+	all := make([]*results.Record, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return all
+}
+
+// median of a list; nil of an empty one.
+func median(list []float64) *float64 {
+	if len(list) == 0 {
+		return nil
+	}
+	l := slices.Sorted(slices.Values(list))
+	return new((l[(len(l)-1)/2] + l[len(l)/2]) / 2)
+}

@@ -1,0 +1,213 @@
+package frameworks
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/resultstest"
+)
+
+// cells plans backends on workloads in a mode.
+func cells(mode string, workloads []string, backends ...string) []results.Cell {
+	var list []results.Cell
+	for _, w := range workloads {
+		for _, b := range backends {
+			list = append(list, results.Cell{Workload: w, Hash: "sha256:" + strings.Repeat("0", 64), Mode: mode, Precision: "f32", Device: "cpu", Data: "resident", Batch: 8, Accumulate: 1, Threads: 1, Backend: b})
+		}
+	}
+	return list
+}
+
+var four = []string{"Aaa", "Bbb", "Ccc", "Ddd"}
+
+// times makes a step take that many times as long by backend, and by workload and
+// backend.
+func times(factors map[string]float64) func(results.Cell) float64 {
+	return func(c results.Cell) float64 {
+		f, ok := factors[c.Workload+"/"+c.Backend]
+		if !ok {
+			f = factors[c.Backend]
+		}
+		return 20e-3 * f
+	}
+}
+
+func subject(c resultstest.Config) *Subject {
+	if c.Rounds == 0 {
+		c.Rounds = 13
+	}
+	c.Seed, c.Memory = 7, true
+	run := resultstest.Run(c)
+	run.Meta.Policy.MaxRounds, run.Meta.Policy.Until = c.Rounds, "max"
+	return New(run)
+}
+
+func rowOf(s *Subject, a Aspect) Row { return s.Rows()[slices.Index(Aspects, a)] }
+
+func rating(t *testing.T, row Row, id string) Rating {
+	t.Helper()
+	for _, r := range row.Ratings {
+		if r.Framework.ID == id {
+			return r
+		}
+	}
+	t.Fatalf("no rating of %s", id)
+	return Rating{}
+}
+
+func TestTrainingStars(t *testing.T) {
+	s := subject(resultstest.Config{
+		Cells: cells("train", four, "tensorflow", "tensorflow-xla", "pytorch", "jax"), Noise: 0.01, Baseline: "pytorch",
+		Step: times(map[string]float64{"tensorflow": 3, "tensorflow-xla": 2, "pytorch": 1, "jax": 4}),
+	})
+	row := rowOf(s, Training)
+	for id, want := range map[string]float64{PyTorch: 5, TensorFlow: 4, JAX: 3} {
+		if r := rating(t, row, id); r.Stars != want || r.Own != want || len(r.Shared) > 0 {
+			t.Errorf("%s: %+v, want %g stars", id, r, want)
+		}
+	}
+	if row.Ratings[row.Lowest].Framework.ID != PyTorch {
+		t.Errorf("the lowest cost has %+v", row.Ratings[row.Lowest].Framework)
+	}
+	tf := rating(t, row, TensorFlow)
+	if tf.Lo == nil || tf.Hi == nil || *tf.Lo > 2 || *tf.Hi < 2 || *tf.Relative < *tf.Lo || *tf.Relative > *tf.Hi {
+		t.Errorf("TensorFlow's cost %v (%v to %v), want 2 within", *tf.Relative, tf.Lo, tf.Hi)
+	}
+	if len(tf.Entries) != 2 || tf.Entries[0].Best != 0 || tf.Entries[1].Best != 4 || math.Abs(*tf.Entries[0].Relative-3) > 0.1 {
+		t.Errorf("entries %+v", tf.Entries)
+	}
+	q, ok := row.Question(TensorFlow, PyTorch)
+	if !ok || q.Head != "TensorFlow" || q.Family != 2*4 || q.Tally() != (Tally{Behind: 4}) {
+		t.Errorf("question %s against %s, family %d, %+v", q.Head, q.Base, q.Family, q.Tally())
+	}
+	if r, _ := row.Question(PyTorch, TensorFlow); r.Head != "PyTorch" || r.Tally() != (Tally{Ahead: 4}) {
+		t.Errorf("the other way round: %s, %+v", r.Head, r.Tally())
+	}
+}
+
+// Whom the evidence does not separate share the higher rating, and sharing does
+// not go on from one to the next.
+func TestSharedStars(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		noise  float64
+		rounds int
+		want   map[string]float64
+		shared int
+	}{
+		{"equivalent", 0.002, 13, map[string]float64{PyTorch: 5, TensorFlow: 5, JAX: 4}, 0},
+		{"undecided", 1, 13, map[string]float64{PyTorch: 5, TensorFlow: 5, JAX: 5}, 2},
+		{"too few rounds", 0.002, 5, map[string]float64{PyTorch: 5, TensorFlow: 5, JAX: 5}, 1},
+	} {
+		s := subject(resultstest.Config{
+			Cells: cells("train", four, "tensorflow", "pytorch", "jax"), Noise: tt.noise, Rounds: tt.rounds, Baseline: "pytorch",
+			Step: times(map[string]float64{"tensorflow": 1.01, "pytorch": 1, "jax": 2}),
+		})
+		row := rowOf(s, Training)
+		shared := 0
+		for id, want := range tt.want {
+			r := rating(t, row, id)
+			shared = max(shared, len(r.Shared))
+			if r.Stars != want {
+				t.Errorf("%s: %s has %g stars (%g by itself), want %g", tt.name, id, r.Stars, r.Own, want)
+			}
+		}
+		if (shared > 0) != (tt.shared > 0) {
+			t.Errorf("%s: shared with %d", tt.name, shared)
+		}
+	}
+}
+
+func TestSharingIsNotPassedOn(t *testing.T) {
+	// They cost 1, 1.22 and 1.55 times as much: neighbours are not separated in
+	// this noise, the ends are.
+	s := subject(resultstest.Config{
+		Cells: cells("train", []string{"Aaa"}, "aaa", "bbb", "ccc"), Noise: 0.33, Rounds: 20, Baseline: "aaa",
+		Step: times(map[string]float64{"aaa": 1, "bbb": 1.22, "ccc": 1.55}),
+	})
+	row := rowOf(s, Training)
+	ab, _ := row.Question("aaa", "bbb")
+	bc, _ := row.Question("bbb", "ccc")
+	ac, _ := row.Question("aaa", "ccc")
+	if ab.Separated() || bc.Separated() || !ac.Separated() {
+		t.Fatalf("separated %v %v %v: the fixture shows nothing", ab.Separated(), bc.Separated(), ac.Separated())
+	}
+	a, b, c := rating(t, row, "aaa"), rating(t, row, "bbb"), rating(t, row, "ccc")
+	if a.Stars != 5 || b.Stars != a.Own || c.Stars != b.Own || c.Stars == 5 {
+		t.Errorf("stars %g %g %g, by themselves %g %g %g", a.Stars, b.Stars, c.Stars, a.Own, b.Own, c.Own)
+	}
+}
+
+// A workload that a framework of the row could not finish leaves it for all; a
+// framework that finished less than half is not in the row.
+func TestUnfinishedLeavesTheRow(t *testing.T) {
+	plan := slices.Concat(cells("train", four, "tensorflow", "pytorch", "gorgonia"), cells("infer", four[:2], "tensorflow", "pytorch"))
+	fault := func(backend, end string, workloads ...string) resultstest.Fault {
+		return resultstest.Fault{End: end, Phase: "build", Reason: "no", Cell: func(c results.Cell) bool {
+			return c.Backend == backend && slices.Contains(workloads, c.Workload)
+		}}
+	}
+	s := subject(resultstest.Config{
+		Cells: plan, Noise: 0.01, Baseline: "pytorch", Step: times(map[string]float64{"tensorflow": 1, "pytorch": 2, "gorgonia": 8}),
+		Faults: []resultstest.Fault{
+			fault("tensorflow", results.EndWrong, "Ddd"),
+			fault("gorgonia", results.EndUnsupported, "Aaa", "Bbb", "Ccc"),
+			{Unproven: true, Cell: func(c results.Cell) bool { return c.Mode == "infer" && c.Backend == "pytorch" }},
+		},
+	})
+	row := rowOf(s, Training)
+	if len(row.Groups) != 3 || len(row.Left) != 1 || row.Left[0].Key.Workload != "Ddd" || row.Left[0].Unfinished[0].ID != TensorFlow {
+		t.Errorf("%d groups, left %+v", len(row.Groups), row.Left)
+	}
+	if r := rating(t, row, "gor"); r.Rated() || r.Finished != 1 || r.Of != 4 {
+		t.Errorf("Gorgonia: %+v", r)
+	}
+	if r := rating(t, row, PyTorch); r.Stars != 4 {
+		t.Errorf("PyTorch: %+v", r)
+	}
+	if infer := rowOf(s, Inference); infer.Lowest != -1 || rating(t, infer, TensorFlow).Rated() {
+		t.Errorf("a row of one framework that is ranked has stars: %+v", infer.Ratings)
+	}
+}
+
+func TestMemoryStarsHaveNoVerdict(t *testing.T) {
+	s := subject(resultstest.Config{Cells: cells("train", four, "eager", "pytorch"), Noise: 0.01, Baseline: "pytorch"})
+	row := rowOf(s, Memory)
+	if len(row.Questions) != 0 || rating(t, row, "eag").Stars != 5 || rating(t, row, PyTorch).Stars != 1.5 {
+		t.Errorf("%+v", row.Ratings) // 38 MiB of a Go library against 540 MiB after an import
+	}
+	for _, a := range []Aspect{Distributed, Mobile} {
+		if row := rowOf(s, a); row.Lowest != -1 || len(row.Groups) != 0 {
+			t.Errorf("%s: %+v", a, row)
+		}
+	}
+}
+
+func TestFirstResult(t *testing.T) {
+	run := resultstest.Run(resultstest.Config{Cells: cells("infer", four, "tensorflow", "eager"), Rounds: 7, Noise: 0.01, Memory: true, Baseline: "eager"})
+	run.Meta.Backends = map[string]results.Backend{"tensorflow": {Environment: "tensorflow", DiskBytes: 5, SetupNS: 6, AdapterLines: 7}}
+	fresh := New(run).Efforts(run)
+	tf, eager := fresh[0], fresh[1]
+	if tf.DiskBytes != 5 || tf.SetupNS != 6 || tf.Lines != 7 || tf.BuiltIn || !eager.BuiltIn || tf.Ran != 4 || tf.Planned != 4 {
+		t.Errorf("%+v, %+v", tf, eager)
+	}
+	if tf.Import == nil || *tf.Import < 0.03 || *tf.First < *tf.Import+0.004 || *tf.Answer != *tf.First || tf.Above == nil {
+		t.Errorf("%+v", tf)
+	}
+	// Forked trials imported nothing: the import is that of the memory trials.
+	for i := range run.Records {
+		if r := &run.Records[i]; r.Kind == results.KindTime {
+			r.Shared, r.Phases = true, r.Phases[1:]
+		}
+	}
+	shared := New(run).Efforts(run)
+	if shared[0].Import == nil || *shared[0].Import < 0.03 || *shared[0].First < *shared[0].Import {
+		t.Errorf("%+v", shared[0])
+	}
+	if _, ok := FirstResult.Of(run.Records[0]); ok {
+		t.Error("a trial that imported nothing has a time to its first result")
+	}
+}
