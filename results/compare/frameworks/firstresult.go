@@ -15,7 +15,7 @@ var FirstResult = results.Metric{Name: "first-result-time", Unit: "sec", Better:
 	var sum float64
 	for _, name := range []string{"import", "build", "first"} {
 		v, ok := phase(r, name)
-		if r.Kind != results.KindTime || r.End != results.EndOK || !ok {
+		if r.Kind != results.KindTime || r.End != results.EndOK || r.Shared || !ok {
 			return 0, false
 		}
 		sum += v

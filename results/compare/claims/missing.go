@@ -1,0 +1,92 @@
+package claims
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/dlbench/dlbench/results/compare/frameworks"
+)
+
+// lack says why a claim is open, unless it is not.
+func (o *Outcome) lack(what Text) {
+	if o.Verdict == Open {
+		o.Missing = append(o.Missing, what)
+	}
+}
+
+// absent says that the run plans nothing of a side.
+func absent(name string) Text {
+	return Text{
+		fmt.Sprintf("no %s in this run; with both of them: dlbench run --suite articles-small", name),
+		fmt.Sprintf("本次运行没有 %s；同时测量双方：dlbench run --suite articles-small", name),
+	}
+}
+
+// shipped is the form of a suite's name; a run of a file has its name, too, and
+// what came from elsewhere has any.
+var shipped = regexp.MustCompile(`^[a-z][a-z0-9-]{0,60}$`)
+
+// Suite is the run's suite as a command names it.
+func Suite(s *frameworks.Subject) string {
+	if shipped.MatchString(s.Meta.Suite) {
+		return s.Meta.Suite
+	}
+	return "SUITE"
+}
+
+// explain says what the undecided and the absent lines of questions need.
+func (o *Outcome) explain(s *frameworks.Subject) {
+	if o.Verdict != Open {
+		return
+	}
+	undecided, none, of, few, made, need, withheld := 0, 0, 0, 0, 0, 0, 0
+	for _, q := range o.Questions {
+		for _, l := range q.Lines {
+			if l.Unsupported {
+				continue
+			}
+			of++
+			switch l.Result() {
+			case frameworks.Absent:
+				none++
+			case frameworks.Undecided:
+				undecided++
+				need = max(need, l.Comparison.RoundsNeeded)
+				switch {
+				case l.Comparison.Reason != "" || l.Comparison.TooShort:
+					withheld++
+				case l.Comparison.Rounds < l.Comparison.RoundsNeeded:
+					few++
+					made = max(made, l.Comparison.Rounds)
+				}
+			}
+		}
+	}
+	if few > 0 {
+		o.lack(Text{
+			fmt.Sprintf("%d of %d comparisons have too few rounds: at most %d, and this question takes at least %d; dlbench run --suite %s --until max measures each cell in every round that the suite allows", few, of, made, need, Suite(s)),
+			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项轮次太少：至多 %[3]d 轮，而这个问题至少需要 %[4]d 轮；dlbench run --suite %[5]s --until max 会让每个单元测满套件允许的轮次", few, of, made, need, Suite(s)),
+		})
+	}
+	if n := undecided - few - withheld; n > 0 {
+		o.lack(Text{
+			fmt.Sprintf("%d of %d comparisons are undecided: their spread hides the difference; more rounds or a quieter host", n, of),
+			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项尚无定论：离散程度掩盖了差异；需要更多轮次或更空闲的主机", n, of),
+		})
+	}
+	if withheld > 0 {
+		o.lack(Text{
+			fmt.Sprintf("%d of %d comparisons have no verdict, because of doubts about their trials", withheld, of),
+			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项因试验存疑而不下结论", withheld, of),
+		})
+	}
+	if none > 0 {
+		o.lack(Text{
+			fmt.Sprintf("%d of %d comparisons lack a side that may be ranked", none, of),
+			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项缺少可参与排名的一方", none, of),
+		})
+	}
+	if of == 0 {
+		o.lack(Text{"no workload of this run speaks to it", "本次运行没有与之相关的负载"})
+	}
+}
