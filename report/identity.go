@@ -1,6 +1,10 @@
 package report
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/dlbench/dlbench/results/compare/frameworks"
+)
 
 // identity is how a backend looks wherever it appears: one hue per framework,
 // filled for static graphs and compiled code, hollow for eager execution. Its
@@ -12,15 +16,16 @@ type identity struct {
 	Hollow bool
 }
 
-// frameworks maps the beginning of a backend's name to its hue. Further
-// entries of a framework join its hue; an unknown one is grey.
-var frameworks = []struct{ prefix, hue string }{
-	{"tensorflow", "tf"}, {"tf", "tf"}, {"keras", "tf"},
-	{"pytorch", "pt"}, {"torch", "pt"},
-	{"jax", "jax"}, {"flax", "jax"},
-	{"onnx", "ort"}, {"ort", "ort"},
-	{"gorgonia", "gor"}, {"gomlx", "gmx"},
-	{"eager", "eag"}, {"dlbench", "eag"},
+// hue is that of a framework; Keras joins TensorFlow's, and what the table
+// of frameworks does not know is grey.
+func hue(f frameworks.Framework) string {
+	switch {
+	case !f.Known:
+		return "oth"
+	case f.ID == frameworks.Keras:
+		return frameworks.TensorFlow
+	}
+	return f.ID
 }
 
 var labels = map[string]string{
@@ -34,7 +39,7 @@ var labels = map[string]string{
 
 // identify looks a backend up; kind is what its worker said of itself.
 func identify(name, kind string) identity {
-	id := identity{Name: name, Label: clean(name, 40), Hue: "oth"}
+	id := identity{Name: name, Label: clean(name, 40)}
 	entry, version, other := strings.Cut(name, "@")
 	if l, ok := labels[entry]; ok {
 		id.Label = l
@@ -42,12 +47,7 @@ func identify(name, kind string) identity {
 			id.Label += " " + clean(version, 20)
 		}
 	}
-	for _, f := range frameworks {
-		if strings.HasPrefix(strings.ToLower(name), f.prefix) {
-			id.Hue = f.hue
-			break
-		}
-	}
+	id.Hue = hue(frameworks.Of(name))
 	id.Hollow = kind == "eager" || kind == "define-by-run"
 	return id
 }
