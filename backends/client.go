@@ -101,20 +101,43 @@ func (c *Client) Build(job Job) (BuildReply, error) {
 
 // Check asks for steps steps from the initial state and returns their digest.
 func (c *Client) Check(steps int, grads bool) (workloads.Digest, error) {
-	var reply CheckReply
-	err := c.ask(CheckRequest{T: "check", Steps: steps, Grads: grads}, "checked", &reply, "losses", "tensors")
-	if err != nil {
-		return workloads.Digest{}, err
+	reply, err := c.check(CheckRequest{T: "check", Steps: steps, Grads: grads})
+	return reply.Digest, err
+}
+
+// Learn is Check that also asks how many examples of its batch each step has
+// right: correct is nil where the worker does not tell. A step has so many
+// examples.
+func (c *Client) Learn(steps, examples int) (digest workloads.Digest, correct []int, err error) {
+	reply, err := c.check(CheckRequest{T: "check", Steps: steps, Correct: true})
+	if err != nil || reply.Correct == nil {
+		return reply.Digest, nil, err
 	}
-	if len(reply.Losses) != steps {
-		return workloads.Digest{}, c.broken("checked: %d losses, want %d", len(reply.Losses), steps)
+	if len(reply.Correct) != steps {
+		return workloads.Digest{}, nil, c.broken("checked: correct has %d counts, want %d", len(reply.Correct), steps)
+	}
+	for i, n := range reply.Correct {
+		if n < 0 || n > examples {
+			return workloads.Digest{}, nil, c.broken("checked: correct[%d] is %d, want 0 to %d", i, n, examples)
+		}
+	}
+	return reply.Digest, reply.Correct, nil
+}
+
+func (c *Client) check(request CheckRequest) (CheckReply, error) {
+	var reply CheckReply
+	if err := c.ask(request, "checked", &reply, "losses", "tensors"); err != nil {
+		return CheckReply{}, err
+	}
+	if len(reply.Losses) != request.Steps {
+		return CheckReply{}, c.broken("checked: %d losses, want %d", len(reply.Losses), request.Steps)
 	}
 	for name, f := range reply.Tensors {
 		if f.Norm < 0 {
-			return workloads.Digest{}, c.broken("checked: norm of %.60q is %v, want at least 0", name, f.Norm)
+			return CheckReply{}, c.broken("checked: norm of %.60q is %v, want at least 0", name, f.Norm)
 		}
 	}
-	return reply.Digest, nil
+	return reply, nil
 }
 
 // Run asks for blocks x perBlock timed steps. A reply whose clock disagrees

@@ -24,6 +24,7 @@ func TestRepliesThatBreakTheProtocol(t *testing.T) {
 	build := func(c *backends.Client) error { _, err := c.Build(toyJob()); return err }
 	hello := func(c *backends.Client) error { _, err := c.Hello(backends.Hello{Threads: 1}); return err }
 	check := func(c *backends.Client) error { _, err := c.Check(2, false); return err }
+	learn := func(c *backends.Client) error { _, _, err := c.Learn(2, 5); return err }
 	// One nanosecond each keeps the numbers below the time that passes here.
 	ran := `{"t":"ran","phase":"measure","block_ns":[1,1],"wall_ns":2,"cpu_ns":2,"loss":0.5}`
 	for _, tt := range []struct {
@@ -73,6 +74,11 @@ func TestRepliesThatBreakTheProtocol(t *testing.T) {
 		{"build in no time", build, `{"t":"built","ns":0,"params":2,"dtypes":{}}` + "\n", "ns is 0"},
 		{"negative params", build, `{"t":"built","ns":1,"params":-2,"dtypes":{}}` + "\n", "negative"},
 		{"one loss", check, `{"t":"checked","losses":[1],"tensors":{}}` + "\n", "1 losses, want 2"},
+		{"one count", learn, `{"t":"checked","losses":[1,1],"tensors":{},"correct":[1]}` + "\n", "correct has 1 counts, want 2"},
+		{"more right than there are", learn, `{"t":"checked","losses":[1,1],"tensors":{},"correct":[5,6]}` + "\n", "correct[1] is 6, want 0 to 5"},
+		{"fewer right than none", learn, `{"t":"checked","losses":[1,1],"tensors":{},"correct":[-1,0]}` + "\n", "correct[0] is -1"},
+		{"half right", learn, `{"t":"checked","losses":[1,1],"tensors":{},"correct":[0.5,0]}` + "\n", "correct"},
+		{"one loss of two", learn, `{"t":"checked","losses":[1],"tensors":{},"correct":[1]}` + "\n", "1 losses, want 2"},
 		{"negative norm", check, `{"t":"checked","losses":[1,1],"tensors":{"logits":{"norm":-1,"proj":0}}}` + "\n", "norm"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -275,6 +281,7 @@ func FuzzClient(f *testing.F) {
 	f.Add([]byte(`{"t":"ran","phase":"measure","block_ns":[1,1],"wall_ns":2,"cpu_ns":2,"loss":0.5}` + "\n"))
 	f.Add([]byte(`{"t":"error","class":"oom","message":"x"}` + "\n"))
 	f.Add([]byte(`{"t":"checked","losses":[1,2],"tensors":{"logits":{"norm":1,"proj":1}}}` + "\n"))
+	f.Add([]byte(`{"t":"checked","losses":[1,2],"tensors":{},"correct":[0,3]}` + "\n"))
 	f.Add([]byte(`{"t":"hello","protocol":1,"name":"x","ops":[],"precisions":[],"effective_threads":1}` + "\n"))
 	f.Add([]byte("\x00\xff{\"t\":\n"))
 	f.Fuzz(func(t *testing.T, reply []byte) {
@@ -282,6 +289,13 @@ func FuzzClient(f *testing.F) {
 			func(c *backends.Client) error { _, err := c.Hello(backends.Hello{Threads: 1}); return err },
 			func(c *backends.Client) error { _, err := c.Build(toyJob()); return err },
 			func(c *backends.Client) error { _, err := c.Check(2, false); return err },
+			func(c *backends.Client) error {
+				digest, correct, err := c.Learn(2, 3)
+				if err == nil && (len(digest.Losses) != 2 || correct != nil && (len(correct) != 2 || min(correct[0], correct[1]) < 0 || max(correct[0], correct[1]) > 3)) {
+					t.Errorf("accepted %v, %v", digest.Losses, correct)
+				}
+				return err
+			},
 			func(c *backends.Client) error {
 				ran, err := c.Run("measure", 2, 1)
 				if err == nil && (len(ran.BlockNS) != 2 || min(ran.BlockNS[0], ran.BlockNS[1], ran.WallNS) < 1) {

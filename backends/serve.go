@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
-
-	"github.com/dlbench/dlbench/workloads"
 )
 
 // Main serves b on the process's standard input and output, as
@@ -50,7 +47,8 @@ type server struct {
 	tried   bool // the backend's Build was called, so Close is due
 	built   bool
 	job     Job
-	step    int // number of the next step
+	step    int     // number of the next step
+	labels  []int32 // of all batches, read when they are first asked for
 }
 
 // handlers answer the requests that are not bye.
@@ -199,88 +197,6 @@ func (s *server) build(line []byte) (any, error) {
 	s.built, s.job, s.step = true, job, 0
 	return &BuildReply{T: "built", NS: int64(ns), Built: built}, nil
 }
-
-func (s *server) check(line []byte) (any, error) {
-	var req CheckRequest
-	if err := json.Unmarshal(line, &req); err != nil {
-		return nil, err
-	}
-	training := s.job.Program.Mode == workloads.Train
-	switch {
-	case req.Steps < 1 || req.Steps > MaxSteps:
-		return nil, fmt.Errorf("steps is %d, want 1 to %d", req.Steps, MaxSteps)
-	case req.Grads && (s.job.For != ForCheck || !training):
-		return nil, errors.New(`gradients need a training program built for "check"`)
-	}
-	if s.step != 0 {
-		if err := s.backend.Reset(); err != nil {
-			return nil, err
-		}
-		s.step = 0
-	}
-	reply := &CheckReply{T: "checked", Digest: workloads.Digest{Tensors: map[string]workloads.Fingerprint{}}}
-	if err := s.digest(reply.Tensors, "logits", "", 0); err != nil {
-		return nil, err
-	}
-	if req.Grads {
-		if err := s.digest(reply.Tensors, "grads", "grad/", 0); err != nil {
-			return nil, err
-		}
-	}
-	batch := make([]int, 1)
-	for range req.Steps {
-		batch[0] = s.step % s.job.Program.Data.Batches
-		if err := s.backend.Run(batch); err != nil {
-			return nil, fmt.Errorf("step %d: %w", s.step, err)
-		}
-		loss, err := s.loss(batch[0])
-		if err != nil {
-			return nil, fmt.Errorf("step %d: %w", s.step, err)
-		}
-		reply.Losses = append(reply.Losses, loss)
-		s.step++
-	}
-	if training {
-		if err := s.digest(reply.Tensors, "params", "param/", 0); err != nil {
-			return nil, err
-		}
-	}
-	return reply, nil
-}
-
-// digest adds the fingerprints of what Read returns to out, under prefix.
-func (s *server) digest(out map[string]workloads.Fingerprint, what, prefix string, batch int) error {
-	tensors, err := s.backend.Read(what, batch)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", what, err)
-	}
-	for name, t := range tensors {
-		f := workloads.FingerprintOf(t.Data)
-		if !finite(f.Norm) || !finite(f.Proj) {
-			return fmt.Errorf("%s%s holds values that are not finite", prefix, name)
-		}
-		out[prefix+name] = f
-	}
-	return nil
-}
-
-// loss reads the loss of the last step that ran.
-func (s *server) loss(batch int) (float64, error) {
-	read, err := s.backend.Read("loss", batch)
-	if err != nil {
-		return 0, fmt.Errorf("read loss: %w", err)
-	}
-	t := read["loss"]
-	if len(t.Data) != 1 {
-		return 0, fmt.Errorf("read loss: got %d values, want 1", len(t.Data))
-	}
-	if !finite(t.Data[0]) {
-		return 0, fmt.Errorf("loss is %v", t.Data[0])
-	}
-	return t.Data[0], nil
-}
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func (s *server) run(line []byte) (any, error) {
 	var req RunRequest

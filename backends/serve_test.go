@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,6 +74,57 @@ func TestSession(t *testing.T) {
 	}
 	if b.closed != 1 {
 		t.Errorf("backend was closed %d times", b.closed)
+	}
+}
+
+// Correct answers are those of the step's own batch, before its update.
+func TestCorrectAnswers(t *testing.T) {
+	job := toyJob()
+	job.Batches = filepath.Join(t.TempDir(), "batches.safetensors")
+	if err := workloads.WriteSafetensors(job.Batches, []workloads.NamedTensor{
+		{Name: "y", Tensor: workloads.Tensor{Shape: []int{3, 1}, I32: []int32{0, 1, 1}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// It answers 0 in the first epoch, 1 in the second.
+	c, _ := start(t, &toy{logits: func(step, _ int) []float64 { return []float64{0.5, float64(step / 3)} }})
+	if _, err := c.Hello(backends.Hello{Threads: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Build(job); err != nil {
+		t.Fatal(err)
+	}
+	digest, correct, err := c.Learn(6, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(digest.Losses, correct), "[0 101 202 300 401 502] [1 0 0 0 1 1]"; got != want {
+		t.Errorf("learned %s, want %s", got, want)
+	}
+	// Who does not ask is not told.
+	if digest, err := c.Check(2, false); err != nil || fmt.Sprint(digest.Losses) != "[0 101]" {
+		t.Errorf("a check after it: %v, %v", digest.Losses, err)
+	}
+}
+
+// Without labels there is an error, and the session goes on.
+func TestCorrectAnswersWithoutLabels(t *testing.T) {
+	c, _ := start(t, &toy{})
+	must(t, c)
+	var refused *backends.WorkerError
+	if _, _, err := c.Learn(2, 1); !errors.As(err, &refused) {
+		t.Errorf("%v, want an error reply", err)
+	}
+	if _, err := c.Check(2, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// A worker of an older version does not know the key.
+func TestCorrectAnswersAreOptional(t *testing.T) {
+	digest, correct, err := canned(`{"t":"checked","losses":[2,1],"tensors":{}}`+"\n").Learn(2, 1)
+	if err != nil || fmt.Sprint(digest.Losses) != "[2 1]" || correct != nil {
+		t.Errorf("%v %v %v, want the losses alone", digest.Losses, correct, err)
 	}
 }
 

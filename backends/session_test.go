@@ -20,6 +20,7 @@ type toy struct {
 	pace   time.Duration // of one step
 	onRun  func() error
 	closed int
+	logits func(step, batch int) []float64 // nil: the same always
 }
 
 func (t *toy) Build(_ context.Context, job backends.Job) (backends.Built, error) {
@@ -52,6 +53,9 @@ func (t *toy) Read(what string, batch int) (map[string]backends.Tensor, error) {
 	case "loss":
 		return map[string]backends.Tensor{"loss": {Shape: []int{1}, Data: []float64{t.last}}}, nil
 	case "logits":
+		if t.logits != nil {
+			return map[string]backends.Tensor{"logits": {Shape: []int{1, 2}, Data: t.logits(t.step, batch)}}, nil
+		}
 		return map[string]backends.Tensor{"logits": {Shape: []int{1, 2}, Data: []float64{3, 4}}}, nil
 	case "grads", "params":
 		return map[string]backends.Tensor{"fc.weight": {Shape: []int{2}, Data: []float64{float64(t.step), 0}}}, nil

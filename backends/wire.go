@@ -57,12 +57,18 @@ type CheckRequest struct {
 	T     string `json:"t"` // "check"
 	Steps int    `json:"steps"`
 	Grads bool   `json:"grads,omitempty"` // also gradients, before the first step; builds for "check" only
+	// Correct asks how many examples each step's batch has right. Workers of older
+	// versions do not know it, and leave the answer out.
+	Correct bool `json:"correct,omitempty"`
 }
 
 // CheckReply answers a CheckRequest.
 type CheckReply struct {
 	T string `json:"t"` // "checked"
 	workloads.Digest
+	// Correct counts, per step, the examples of its batch that are answered right
+	// before the update: see CheckRequest.Correct and workloads.CountCorrect.
+	Correct []int `json:"correct,omitempty"`
 }
 
 // PhaseMeasure is the phase whose block times are samples. The worker behaves

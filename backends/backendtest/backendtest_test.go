@@ -37,7 +37,7 @@ func golden(ctx context.Context, p workloads.Program, weights, batches, dialect 
 
 func options(t *testing.T) backendtest.Options {
 	t.Helper()
-	return backendtest.Options{Golden: golden, Cache: workloads.Cache{Dir: t.TempDir()}}
+	return backendtest.Options{Golden: golden, Correct: oracle.Correct, Cache: workloads.Cache{Dir: t.TempDir()}}
 }
 
 // text is the report as people see it.

@@ -20,6 +20,9 @@ import (
 type Options struct {
 	// Golden computes the right answer; package oracle has one.
 	Golden func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error)
+	// Correct computes how many examples each step's batch has right, at least and
+	// at most, as package oracle does; nil: such counts are not held to anything.
+	Correct func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (least, most []int, err error)
 	// Cache is where parameters and batches are written.
 	Cache workloads.Cache
 	// Timeout bounds one session; 0 is a minute. After the second session that
@@ -50,8 +53,8 @@ type Mutant struct {
 }
 
 // Run holds the workers that connect starts to the suite. Case names are
-// "protocol/...", "fork/...", "state/...", "clock/...", "program/NAME/PRECISION"
-// and "mutant/...".
+// "protocol/...", "fork/...", "state/...", "clock/...", "program/NAME/PRECISION",
+// "learn/NAME" and "mutant/...".
 func Run(ctx context.Context, connect Connect, opts Options) Report {
 	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
 	if opts.Only == nil {
@@ -84,6 +87,7 @@ func Run(ctx context.Context, connect Connect, opts Options) Report {
 	if base, err := s.base(); err == nil {
 		s.protocolCases(base)
 		s.stateCases(base)
+		s.learnCases()
 		s.mutantCases()
 	} else if opts.all && !s.halted() {
 		s.add("protocol/base", err)

@@ -206,6 +206,10 @@ class Linear:
                     weight[at + k] += d * v
         return sum(losses) / self.batch, dict(zip(self.names, (array("f", weight), array("f", bias))))
 
+    def correct(self, number):
+        """Examples of a batch whose largest logit is their label's: the first of equal ones counts."""
+        return sum(max(range(self.units), key=z.__getitem__) == label for _, z, label in self.forward(number))
+
     def step(self, number):
         loss, grads = self.gradients(number, self.forward(number)) if self.training else (None, None)
         if not self.training:
@@ -282,15 +286,18 @@ class Session:
         if grads:
             for name, g in model.gradients(0, rows)[1].items():
                 tensors["grad/" + name] = fingerprint(g)
-        losses = []
+        losses, correct = [], []
         for s in range(steps):
+            if request.get("correct"):
+                correct.append(model.correct(s % model.batches))
             model.step(s % model.batches)
             losses.append(model.loss)
         self.count = steps
         if model.training:
             for name, p in model.params.items():
                 tensors["param/" + name] = fingerprint(p)
-        return {"t": "checked", "losses": losses, "tensors": tensors}
+        reply = {"t": "checked", "losses": losses, "tensors": tensors}
+        return {**reply, "correct": correct} if request.get("correct") else reply
 
     def run(self, request):
         model = self.model

@@ -15,6 +15,7 @@ import (
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/backendtest"
 	"github.com/dlbench/dlbench/backends/catalog"
+	"github.com/dlbench/dlbench/backends/eager/oracle"
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/workloads"
 )
@@ -31,7 +32,7 @@ strictness, every op, loss and optimizer that it claims against the float64
 oracle, reset, step numbering, clocks, and deliberate mistakes that its results
 must reveal. The worker is an entry of the catalog, or any command after "--".
 
-Cases are named protocol/…, fork/…, program/NAME/PRECISION, state/…, clock/…,
+Cases are named protocol/…, fork/…, program/NAME/PRECISION, state/…, learn/…, clock/…,
 mutant/… and claim/…. Each has a worker of its own, which may take one minute;
 after two that give no answer the suite stops. A worker that can fork loads its
 framework once and is forked for each case, except for those about the ends of
@@ -123,6 +124,7 @@ func (c backendCheck) run(cmd *cobra.Command, w checked) error {
 			}
 			return *golden, nil
 		},
+		Correct: oracle.Correct,
 	}
 	if c.only != "" {
 		if opts.Only, err = caseFilter(c.only); err != nil {

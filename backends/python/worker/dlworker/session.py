@@ -24,6 +24,13 @@ def _integer(request, key, low, high):
     return value
 
 
+def _flag(request, key):
+    value = request.get(key, False)
+    if value not in (False, True):
+        raise Failed("%s is %r, want true or false" % (key, value))
+    return value
+
+
 class TooLong(Failed):
     """A request of more than MAX_LINE bytes: its rest is still in the pipe."""
 
@@ -86,11 +93,9 @@ class Session:
         return {**built, "ns": time.perf_counter_ns() - start}
 
     def check(self, request):
-        from .tensors import fingerprint
+        from .tensors import count_correct, fingerprint, labels_of
         model, steps = self.model, _integer(request, "steps", 1, 16384)
-        grads = request.get("grads", False)
-        if grads not in (False, True):
-            raise Failed("grads is %r, want true or false" % (grads,))
+        grads, correct = _flag(request, "grads"), _flag(request, "correct")
         if grads and not (self.job.training and self.job.purpose == "check"):
             raise Failed('gradients need a training program built for "check"')
         if self.count:
@@ -100,8 +105,11 @@ class Session:
         if grads:
             for name, values in model.read_grads(0).items():
                 tensors["grad/" + name] = fingerprint(values)
-        losses = []
+        losses, counts = [], []
+        labels = labels_of(self.job) if correct else None
         for s in range(steps):
+            if correct:
+                counts.append(count_correct(model.read_logits(s % self.job.batches), labels[s % self.job.batches]))
             with model.stepping():
                 model.step(s % self.job.batches)
                 model.sync()
@@ -113,7 +121,7 @@ class Session:
         for name, print_ in tensors.items():
             if not all(map(math.isfinite, print_.values())):
                 raise Failed("%s is not finite" % name)
-        return {"t": "checked", "losses": losses, "tensors": tensors}
+        return {"t": "checked", "losses": losses, "tensors": tensors, **({"correct": counts} if correct else {})}
 
     def run(self, request):
         from . import usage

@@ -66,6 +66,18 @@ def load(job):
     return weights, data["x"], data["y"]
 
 
+def labels_of(job):
+    """y [batches, batch], read anew: what a build holds of it is the framework's."""
+    return Safetensors(job.batches_path)["y"]
+
+
+def count_correct(logits, labels):
+    """How many examples logits [batch, K] answer right (section 10)."""
+    logits = numpy.asarray(logits)
+    answers = logits.argmax(axis=1) if logits.shape[1] > 1 else logits[:, 0] > 0
+    return int((answers == labels).sum())
+
+
 def _signs(start, stop):
     """s_i of section 10 for i in [start, stop), as +1.0 and -1.0."""
     with numpy.errstate(over="ignore"):
