@@ -31,6 +31,7 @@ func (r *runner) trial(ctx context.Context, cell Cell, kind string, at place) re
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, time.Duration(r.Limits.TrialNS))
 	defer cancel()
+	t.deadline, _ = limited.Deadline()
 	if at.shared {
 		r.forked(ctx, limited, t, at.more)
 	} else {
@@ -58,6 +59,8 @@ type trial struct {
 	device *device
 	phase  string
 	since  time.Time
+
+	deadline time.Time // of the trial
 }
 
 // run starts the worker, leads it through the phases and classes the end.
@@ -139,7 +142,7 @@ func (t *trial) phases() error {
 }
 
 // check proves gradients, parameters and losses in a build of its own, with
-// dropout at rate 0.
+// dropout at rate 0, and then sees how the model learns.
 func (t *trial) check() error {
 	t.border("build", 0)
 	if err := t.build(backends.ForCheck); err != nil {
@@ -150,7 +153,17 @@ func (t *trial) check() error {
 	if err := t.prove(train, false); err != nil {
 		return err
 	}
-	t.border("", t.cell.Steps.Check)
+	judged := time.Since(t.since)
+	if !train {
+		t.border("", t.cell.Steps.Check)
+		return t.client.Bye()
+	}
+	t.border("learn", t.cell.Steps.Check)
+	steps, err := t.learn(judged)
+	if err != nil {
+		return err
+	}
+	t.border("", steps)
 	return t.client.Bye()
 }
 

@@ -146,6 +146,8 @@ func phaseWord(p string) text {
 		return text{"first step", "第一步"}
 	case "check":
 		return text{"check", "核对"}
+	case "learn":
+		return text{"learning curve", "学习曲线"}
 	case "warm-up":
 		return text{"warm-up", "预热"}
 	case "measure":

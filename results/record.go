@@ -41,8 +41,9 @@ const (
 	EndInterrupted = "interrupted"
 )
 
-// The phases of a trial, in order.
-var Phases = []string{"import", "build", "first", "check", "warm-up", "measure"}
+// The phases of a trial, in order. "learn" is of check trials only, which end
+// with it.
+var Phases = []string{"import", "build", "first", "check", "learn", "warm-up", "measure"}
 
 // Record is one trial, raw. Durations are nanoseconds, memory is bytes.
 type Record struct {

@@ -54,6 +54,7 @@ type Trial struct {
 	Build        float64 `json:"build"`
 	First        float64 `json:"first"`
 	Check        float64 `json:"check"`
+	Learn        float64 `json:"learn,omitempty"` // the learning curve of a check trial; 0: none, or not known
 	WarmupBlocks float64 `json:"warmup_blocks"`
 	Steady       float64 `json:"steady"`      // share of trials whose warm-up ended before its cap
 	WarmupStep   float64 `json:"warmup_step"` // per step of the warm-up
@@ -64,7 +65,7 @@ type Trial struct {
 // seconds is what a trial of so many steps takes. The warm-up takes as many
 // blocks as before, or its cap where it did not become steady.
 func (t Trial) seconds(s workloads.Steps) float64 {
-	return t.Import + t.Build + t.First + t.Check + t.warmup(s)*t.WarmupStep + float64(s.Measured())*t.Step + t.Rest
+	return t.Import + t.Build + t.First + t.Check + t.Learn + t.warmup(s)*t.WarmupStep + float64(s.Measured())*t.Step + t.Rest
 }
 
 // warmup is the number of its steps to be expected.
@@ -79,7 +80,7 @@ func (t Trial) warmup(s workloads.Steps) float64 {
 
 // durations are the parts of the trial that are seconds.
 func (t *Trial) durations() []*float64 {
-	return []*float64{&t.Import, &t.Build, &t.First, &t.Check, &t.WarmupStep, &t.Step, &t.Rest}
+	return []*float64{&t.Import, &t.Build, &t.First, &t.Check, &t.Learn, &t.WarmupStep, &t.Step, &t.Rest}
 }
 
 // scaled is the trial on a host that takes ratio times as long.
@@ -99,6 +100,10 @@ func (t Trial) mean(u Trial) Trial {
 	mine, theirs := t.durations(), u.durations()
 	for i, x := range out.durations() {
 		*x = between(*mine[i], *theirs[i])
+	}
+	// Trials of older versions had no curve: they do not say that it takes nothing.
+	if t.Learn == 0 || u.Learn == 0 {
+		out.Learn = max(t.Learn, u.Learn)
 	}
 	return out
 }

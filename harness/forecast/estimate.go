@@ -36,6 +36,7 @@ func estimate(want Cost, pool []Cost) (Cost, bool) {
 	for form, t := range out.Trials {
 		t.Step *= steps
 		t.WarmupStep *= steps
+		t.Learn = 0 // the time that is given to it is bounded: from the steps of this cell
 		t.Build *= ratio(r.build, startWork)
 		t.First *= ratio(r.first, startWork)
 		t.Check *= ratio(r.check, startWork)

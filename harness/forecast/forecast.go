@@ -258,6 +258,9 @@ func (r *resolver) cell(c harness.Cell) (Cell, float64) {
 	}
 	for _, f := range forms {
 		if t, ok := cost.trial(f); ok {
+			if f == Check || f == CheckShared {
+				t.Learn = cmp.Or(t.Learn, cost.learn(c))
+			}
 			out.Seconds[f] = t.seconds(c.Steps)
 		}
 	}
@@ -293,6 +296,21 @@ func (c Cost) trial(f Form) (Trial, bool) {
 		return t, true
 	}
 	return Trial{}, false
+}
+
+// learn is what the learning curve of a check trial takes where none was seen: so
+// many steps, each with a forward pass more to count the correct answers, as long
+// as there is time for them. A cell that ends early has none.
+func (c Cost) learn(cell harness.Cell) float64 {
+	const withForward = 4. / 3 // of a step: a training step is about three forward passes
+	step := 0.0
+	for _, f := range []Form{Time, TimeShared, Memory} {
+		step = cmp.Or(step, c.Trials[f].Step)
+	}
+	if c.Ends != "" {
+		return 0
+	}
+	return min(harness.CurveBudget.Seconds(), withForward*step*float64(harness.CurveSteps(cell)))
 }
 
 // imported is the import of the cell's trials, in seconds.

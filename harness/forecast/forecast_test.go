@@ -43,7 +43,7 @@ func costs(plan harness.Plan) []Cost {
 	for _, c := range plan.Cells {
 		time := Trial{N: 3, Import: 2, Build: 0.5, First: 0.25, Check: 0.25, WarmupBlocks: 10, Steady: 1, WarmupStep: 0.05, Step: 0.05, Rest: 0.5}
 		check, memory := time, time
-		check.First, check.WarmupBlocks, check.Step = 0, 0, 0
+		check.First, check.WarmupBlocks, check.Step, check.Learn = 0, 0, 0, 0.25
 		memory.Check, memory.WarmupBlocks = 0, 0
 		all = append(all, Cost{
 			Cell: c.Name, Work: c.Work, Calls: callsOf(layers(c), c.Name.Mode == "train"), Trials: map[Form]Trial{Time: time, Check: check, Memory: memory},
@@ -63,14 +63,14 @@ func TestTotals(t *testing.T) {
 	if c.Cell.Backend != "forking" || !c.Shares || f.Cells[0].Shares {
 		t.Fatalf("cells %+v", f.Cells)
 	}
-	// Import 2, build .5, first .25, check .25, 10 blocks of 2 warm-up steps and 20 steps of .05, rest .5.
-	for form, want := range map[Form]float64{Time: 5.5, Check: 3.25, Memory: 4.25, TimeShared: 3.5, CheckShared: 1.25} {
+	// Import 2, build .5, first .25, check .25, 10 blocks of 2 warm-up steps and 20 steps of .05, rest .5; check trials have a curve of .25.
+	for form, want := range map[Form]float64{Time: 5.5, Check: 3.5, Memory: 4.25, TimeShared: 3.5, CheckShared: 1.5} {
 		if !near(c.Seconds[form], want) {
 			t.Errorf("%s: %v s, want %v", form, c.Seconds[form], want)
 		}
 	}
-	cell := func(rounds float64) float64 { return 3.25 + 4.25 + rounds*5.5 + (2+rounds)*0.1 }
-	shared := func(rounds float64) float64 { return 1.25 + 4.25 + rounds*3.5 + (2+rounds)*0.1 }
+	cell := func(rounds float64) float64 { return 3.5 + 4.25 + rounds*5.5 + (2+rounds)*0.1 }
+	shared := func(rounds float64) float64 { return 1.5 + 4.25 + rounds*3.5 + (2+rounds)*0.1 }
 	want := Span{4 * cell(2), 4 * cell(4)}
 	if !near(f.Fresh.Min, want.Min) || !near(f.Fresh.Max, want.Max) {
 		t.Errorf("fresh %v, want %v", f.Fresh, want)
@@ -91,6 +91,33 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// Where no learning curve was seen, its steps make the forecast: 40 of them here,
+// each with a forward pass more, for as long as a trial gives them.
+func TestUnseenCurves(t *testing.T) {
+	plan := planOf(t)
+	for step, want := range map[float64]float64{0.003: 40 * 0.004, 0.6: 10} {
+		all := costs(plan)
+		for i := range all {
+			check, timed := all[i].Trials[Check], all[i].Trials[Time]
+			check.Learn, timed.Step = 0, step
+			all[i].Trials[Check], all[i].Trials[Time] = check, timed
+		}
+		for _, c := range Of(plan, Sources{Here: Known{Costs: all}}).Cells {
+			learn := want
+			if c.Cell.Mode != "train" {
+				learn = 0
+			}
+			if got := c.Seconds[Check]; !near(got, 3.25+learn) {
+				t.Errorf("steps of %v s, %s: %v s, want %v and %v of a curve", step, c.Cell.Mode, got, 3.25, learn)
+			}
+		}
+	}
+	old, later := Trial{N: 8}, Trial{N: 1, Learn: 4}
+	if m := old.mean(later); m.Learn != 4 {
+		t.Errorf("after older trials without a curve, one of 4 s counts as %v", m.Learn)
+	}
+}
+
 // A cell that its backend cannot do has a check trial and no other.
 func TestCellsThatEnd(t *testing.T) {
 	plan := planOf(t)
@@ -100,7 +127,7 @@ func TestCellsThatEnd(t *testing.T) {
 	if c := f.Cells[1]; c.Ends != results.EndUnsupported {
 		t.Errorf("%+v", c)
 	}
-	if want := 3 + (3.25 + 4.25 + 2*5.5); !near(f.Backends[1].Fresh.Min, want) {
+	if want := 3 + (3.5 + 4.25 + 2*5.5); !near(f.Backends[1].Fresh.Min, want) {
 		t.Errorf("its backend takes %v, want %v", f.Backends[1].Fresh.Min, want)
 	}
 }
@@ -261,6 +288,9 @@ func runOf(plan harness.Plan, rounds int, share bool, factor float64) results.Ru
 		}
 		if kind != results.KindMemory {
 			phase("check", 0.25, 3)
+		}
+		if kind == results.KindCheck {
+			phase("learn", 0.25, 40)
 		}
 		if kind == results.KindTime {
 			r.Steady = &results.Steady{Reached: true, Steps: 20}

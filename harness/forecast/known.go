@@ -189,6 +189,8 @@ func trialOf(r results.Record) Trial {
 			t.First = seconds
 		case "check":
 			t.Check = seconds
+		case "learn":
+			t.Learn = seconds
 		case "warm-up":
 			if r.Steady != nil && r.Steady.Steps > 0 && r.StepsPerBlock > 0 {
 				t.WarmupStep = seconds / float64(r.Steady.Steps)

@@ -87,7 +87,8 @@ func (c Config) record(kind string, round, order int, cell results.Cell, rng *ra
 	if c.Rounds > 1 {
 		step *= math.Exp(c.Drift * float64(round-1) / float64(c.Rounds-1))
 	}
-	for i, name := range results.Phases {
+	measured := slices.DeleteFunc(slices.Clone(results.Phases), func(name string) bool { return name == "learn" })
+	for i, name := range measured {
 		p := results.Phase{Name: name, HWM: ptr(imported(cell) + int64(i)*w.ParamBytes + w.ActivationBytes)}
 		switch name {
 		case "import":
