@@ -72,6 +72,9 @@ func TestLearn(t *testing.T) {
 		// The judged check compiled for 30 s: one step shows the pace.
 		{"compiled before", learner{correct: counts}, 30 * time.Second, 5 * time.Minute, 8, "[1 true 40 true]", 40, 40},
 		{"slow", learner{correct: counts, pace: 20 * time.Millisecond}, 60 * time.Millisecond, 1600 * time.Millisecond, 8, "[19 true]", 19, 19},
+		{"refuses counts of one step", learner{correct: func(int) string { return "error" }}, 30 * time.Second, 5 * time.Minute, 8, "[1 true 1 false 40 false]", 40, 0},
+		// One step is less than what was judged already.
+		{"too slow", learner{correct: counts, pace: 300 * time.Millisecond}, 900 * time.Millisecond, 2 * time.Second, 8, "[1 true]", 3, 0},
 		{"no time left", learner{correct: counts}, time.Minute, 90 * time.Second, 8, "[]", 3, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
