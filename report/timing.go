@@ -12,6 +12,7 @@ type timeSection struct {
 	section
 	Phases []legendItem
 	Panels []timePanel
+	Even   breakEvenTable
 }
 
 type legendItem struct {
@@ -61,6 +62,7 @@ func (v *view) time() timeSection {
 	for _, g := range v.groups {
 		s.Panels = append(s.Panels, v.timePanel(g))
 	}
+	s.Even = v.breakEven()
 	return s
 }
 
