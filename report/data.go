@@ -61,8 +61,27 @@ func JSON(w io.Writer, run results.Run, a compare.Analysis) error {
 		Warnings []string       `json:"warnings,omitempty"`
 
 		Calibration *results.Calibration `json:"calibration,omitempty"`
+		Runs        []runData            `json:"runs,omitempty"` // where there are several
 	}{
 		run.Meta.Suite, run.Meta.Started, a.Baseline, a.Policy, a.Family, run.Meta.Host,
-		append([]row{}, v.rows()...), v.warnings(), run.Meta.Calibration,
+		append([]row{}, v.rows()...), v.warnings(), run.Meta.Calibration, v.runData(),
 	})
+}
+
+// runData is what JSON says of one of several runs.
+type runData struct {
+	Suite   string         `json:"suite"`
+	Started string         `json:"started"`
+	Command []string       `json:"command"`
+	Policy  results.Policy `json:"policy"`
+	Host    results.Host   `json:"host"`
+	Records int            `json:"records"`
+}
+
+func (v *view) runData() []runData {
+	var all []runData
+	for _, p := range v.run.Parts {
+		all = append(all, runData{p.Meta.Suite, p.Meta.Started, p.Meta.Command, p.Meta.Policy, p.Meta.Host, len(p.Records)})
+	}
+	return all
 }

@@ -18,7 +18,7 @@ func (v *view) hero() hero {
 		Kick:     text{"Deep-learning frameworks, measured", "深度学习框架实测"},
 		Question: v.question(),
 		Answer:   v.answer(),
-		Facts:    []fact{v.howSure(), v.sample(), {text{"Host", "主机"}, hostLine(v.run.Meta.Host)}, v.dateAndVersions()},
+		Facts:    []fact{v.howSure(), v.sample(), {text{"Host", "主机"}, v.hosts()}, v.dateAndVersions()},
 	}
 	if f := v.noiseFloor(); !f.Label.Empty() {
 		h.Facts = append(h.Facts, f)
@@ -51,12 +51,15 @@ func (v *view) howSure() fact {
 	total := done + all.undecided
 	value := text{"no comparison could be made", "没有可进行的比较"}
 	if total > 0 {
-		value = textf("%d of %s decided at ±%s, %d undecided", "%[2]s中 %[1]d 项有结论（阈值 ±%[3]s），%[4]d 项尚无定论", done, counts(total, "comparison", "项比较"), percent(v.minEffect()), all.undecided)
+		value = textf("%d of %s decided at ±%s, %d undecided", "%[2]s中 %[1]d 项有结论（阈值 ±%[3]s），%[4]d 项尚无定论", done, counts(total, "comparison", "项比较"), v.bound(), all.undecided)
 	}
 	if all.without > 0 {
 		value = textf("%s; %d not comparable", "%s；另有 %d 项无法比较", value, all.without)
 	}
-	if alpha := v.analysis.Policy.Alpha; alpha > 0 {
+	switch alpha := v.alpha(); {
+	case alpha > 0 && len(v.run.Parts) > 0:
+		value = textf("%s; chance of any false alarm at most %s in each run", "%s；每次运行出现任何误报的概率至多 %s", value, percent(alpha))
+	case alpha > 0:
 		value = textf("%s; chance of any false alarm at most %s", "%s；出现任何误报的概率至多 %s", value, percent(alpha))
 	}
 	return fact{text{"How sure", "可信度"}, value}
@@ -114,6 +117,9 @@ func (v *view) timedTrials() int {
 
 func (v *view) dateAndVersions() fact {
 	parts := []text{same(utc(v.run.Meta.Started))}
+	if n := len(v.run.Parts); n > 0 {
+		parts[0] = textf("%d runs, the first %s", "%d 次运行，最早 %s", n, utc(v.run.Meta.Started))
+	}
 	if ver := v.run.Meta.Version; ver != "" {
 		parts = append(parts, same("dlbench "+line(ver)))
 	}

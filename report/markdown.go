@@ -22,6 +22,9 @@ func Markdown(w io.Writer, run results.Run, a compare.Analysis) error {
 	if c := v.summary().Command; c != "" {
 		fmt.Fprintf(&b, "- Command: `%s`\n", strings.ReplaceAll(plain(c), "`", "'"))
 	}
+	for _, r := range v.runs() {
+		fmt.Fprintf(&b, "- Run %d: %s, %s, %s trials, %s, %s: `%s`\n", r.No, escape(r.Suite), r.Started, plain(r.Trials), escape(r.Rule.EN), escape(r.Host.EN), strings.ReplaceAll(plain(r.Command), "`", "'"))
+	}
 	head := v.columns()
 	rows := v.rows()
 	var last *group

@@ -7,6 +7,7 @@ import (
 // rawData is every trial: a table for people, JSON for machines.
 type rawData struct {
 	Summary text
+	Caption text
 	Cells   []rawCell
 	Note    text // what the embedded records leave out
 }
@@ -34,6 +35,10 @@ type rawTrial struct {
 
 func (v *view) raw() rawData {
 	d := rawData{Summary: textf("All %d trials", "全部 %d 次试验", len(v.trials))}
+	d.Caption = text{"One row per trial, cell by cell; the id is the line in trials.jsonl", "每行一次试验，按单元排列；编号即 trials.jsonl 中的行号"}
+	if len(v.run.Parts) > 0 {
+		d.Caption = text{"One row per trial, cell by cell; the ids count the lines of trials.jsonl, on from run to run", "每行一次试验，按单元排列；编号为 trials.jsonl 中的行号，逐次运行连续计数"}
+	}
 	for _, c := range v.cells() {
 		rc := rawCell{ID: c.ID, Backend: c.Backend, Name: line(c.Cell.Name())}
 		for _, t := range c.trials {

@@ -15,6 +15,7 @@ type summarySection struct {
 	Warnings []text
 	Facts    []fact
 	Command  string
+	Runs     []runRow // where there are several
 	Versions []versionRow
 }
 
@@ -52,14 +53,17 @@ func (v *view) summary() summarySection {
 		}
 	}
 	add("suite", "套件", same(line(m.Suite)))
-	add("started", "开始时间", same(utc(m.Started)))
-	add("seed", "种子", same(strconv.FormatUint(m.Seed, 10)))
+	several := len(v.run.Parts) > 0
+	if s.Runs = v.runs(); !several {
+		add("started", "开始时间", same(utc(m.Started)))
+		add("seed", "种子", same(strconv.FormatUint(m.Seed, 10)))
+	}
 	add("dlbench", "dlbench", same(line(m.Version)))
 	add("binary", "可执行文件", same(short(m.Binary)))
 	add("plan", "计划", same(short(m.Plan)))
 	add("baseline", "基准", same(v.baseline.Label))
 	p := v.analysis.Policy
-	if p.MaxRounds > 0 {
+	if p.MaxRounds > 0 && !several {
 		add("rule", "判定规则", textf("bound ±%s; %s to %s rounds; false alarms at most %s over all %s", "以 ±%s 为界；%s 至 %s 轮；%[5]s的总体误报率至多 %[4]s",
 			percent(p.MinEffect), strconv.Itoa(p.MinRounds), strconv.Itoa(p.MaxRounds), percent(p.Alpha), counts(v.analysis.Family, "comparison", "项比较")))
 	}

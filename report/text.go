@@ -28,6 +28,12 @@ func Text(w io.Writer, run results.Run, a compare.Analysis, o TextOptions) error
 	rows := v.rows()
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n\n", pretty.WrapSoft(plain(v.answer().EN), wrapAt(o.Width)))
+	for _, r := range v.runs() {
+		fmt.Fprintf(&b, "%s\n", pretty.WrapSoft(plain(fmt.Sprintf("run %d: %s, %s, %s trials, %s", r.No, r.Suite, r.Started, r.Trials, r.Rule.EN)), wrapAt(o.Width)))
+	}
+	if len(v.run.Parts) > 0 {
+		fmt.Fprintln(&b)
+	}
 	if len(rows) > 0 {
 		fmt.Fprintf(&b, "%s\n", v.tables(rows, o))
 	}

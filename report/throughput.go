@@ -53,16 +53,12 @@ func (v *view) throughput() throughputSection {
 			Chart: chartPart{"ec-throughput", text{"Interactive chart: every timed trial, round by round", "交互图表：逐轮显示每次计时试验"}},
 		},
 		Baseline:  v.baseline,
-		MinEffect: percent(v.minEffect()),
+		MinEffect: v.bound(),
 	}
 	for _, g := range v.groups {
 		s.Panels = append(s.Panels, v.throughputPanel(g))
 	}
 	return s
-}
-
-func (v *view) minEffect() float64 {
-	return cmp.Or(v.analysis.Policy.MinEffect, v.run.Meta.Policy.MinEffect)
 }
 
 func (v *view) throughputPanel(g *group) throughputPanel {
@@ -123,7 +119,7 @@ func (v *view) throughputRow(c *cell, a axis, fastest float64) throughputRow {
 			st.Lo, st.Hi = a.at(*i.Lo), a.at(*i.Hi)
 		}
 		if fastest > 0 {
-			lo := fastest * (1 - v.minEffect())
+			lo := fastest * (1 - v.minEffect(c.group))
 			st.Band = &bar{X: a.at(lo), W: pct((fastest - lo) / a.max), Class: "band"}
 		}
 		row.Strip = st

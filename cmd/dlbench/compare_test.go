@@ -59,6 +59,10 @@ func madeupRun(words []string) (results.Run, error) {
 			c.Rounds = int(n)
 		case "cells":
 			c.Cells = resultstest.Cells()[:int(n)]
+		case "threads":
+			for i := range c.Cells {
+				c.Cells[i].Threads = int(n)
+			}
 		case "slower":
 			slower = n
 		case "fails":

@@ -16,19 +16,31 @@ import (
 
 func newReport() *cobra.Command {
 	var out string
+	var acrossHosts bool
 	cmd := &cobra.Command{
-		Use:   "report RUN",
-		Short: "Write the report of a run",
+		Use:   "report RUN…",
+		Short: "Write the report of a run, or of several",
 		Long: `Write the report of a run: a self-contained HTML page, Markdown or text; or its
 rows for other programs, one per cell, as CSV or JSON. The format follows the
 ending of -o (.html, .md, .txt, .csv, .json); without -o the tables are printed.
-The same run gives the same bytes.`,
+The same run gives the same bytes. RUN is a run's folder, or a page that was made
+of one.
+
+Several runs stand on one page, in the order in which they are named, each judged
+by its own policy; no verdict is about cells of two runs. Runs that measured the
+same cell are refused (dlbench compare holds them against each other), and runs of
+different hosts unless --across-hosts.`,
 		Example: `  dlbench report results/runs/quick-…
   dlbench report results/runs/quick-… -o report.html
-  dlbench report results/runs/quick-… -o report.md`,
-		Args: cobra.ExactArgs(1),
+  dlbench report results/runs/models-… results/runs/threads-… -o report.html`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("report: no run: expected the folder of one, or of several")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := readRun(cmd, args[0])
+			run, err := readRuns(cmd, args, acrossHosts)
 			if err != nil {
 				return err
 			}
@@ -41,7 +53,51 @@ The same run gives the same bytes.`,
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`file` to write (.html, .md, .txt, .csv, .json)")
+	cmd.Flags().BoolVar(&acrossHosts, "across-hosts", false, "show runs of different hosts on one page all the same")
 	return cmd
+}
+
+// readRuns reads runs from folders or pages, and makes one of several.
+func readRuns(cmd *cobra.Command, args []string, acrossHosts bool) (results.Run, error) {
+	var runs []results.Run
+	for _, arg := range args {
+		more, err := readRunOrPage(cmd, arg)
+		if err != nil {
+			return results.Run{}, err
+		}
+		for _, run := range more {
+			if len(runs) > 0 && !acrossHosts {
+				if diff := runs[0].Meta.Host.Diff(run.Meta.Host); len(diff) > 0 {
+					return results.Run{}, fmt.Errorf("%s and %s were measured on different hosts: %s; hint: a report of each, or --across-hosts", args[0], arg, strings.Join(diff, "; "))
+				}
+			}
+			runs = append(runs, run)
+		}
+	}
+	return results.Merge(runs)
+}
+
+// readRunOrPage reads a run's folder, or the runs that a page holds.
+func readRunOrPage(cmd *cobra.Command, path string) ([]results.Run, error) {
+	if ext := strings.ToLower(filepath.Ext(path)); ext == ".html" || ext == ".htm" {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			f, err := os.Open(path)
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			e, err := report.ReadEmbedded(f)
+			if err == nil && len(e.Left) > 0 {
+				err = fmt.Errorf("the page was too large to hold all records; hint: name the run's folder")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+			return e.Runs, nil
+		}
+	}
+	run, err := readRun(cmd, path)
+	return []results.Run{run}, err
 }
 
 // writeReport renders in memory first, so that an error leaves no half page
