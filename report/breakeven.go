@@ -83,10 +83,11 @@ func (v *view) breakEven() breakEvenTable {
 	for _, p := range pairs {
 		m, _ := compare.Primary(v.analysis.Policy, p.compiled.Cell.Mode)
 		contrasts = append(contrasts, compare.Contrast{
-			Base: compare.Sample{Cell: p.eager.Cell}, Head: compare.Sample{Cell: p.compiled.Cell}, Metric: m, MinEffect: v.minEffect(),
+			Base: compare.Sample{Run: p.eager.group.part, Cell: p.eager.Cell}, Head: compare.Sample{Run: p.compiled.group.part, Cell: p.compiled.Cell},
+			Metric: m, MinEffect: v.minEffect(p.compiled.group),
 		})
 	}
-	for i, x := range compare.Judge([]results.Run{v.run}, contrasts, v.analysis.Policy) {
+	for i, x := range compare.Judge(v.parts(), contrasts, v.analysis.Policy) {
 		row := breakEvenOf(pairs[i], x)
 		if g := pairs[i].compiled.group; i == 0 || g != pairs[i-1].compiled.group {
 			row.Title, row.Detail = g.Title, g.Detail
