@@ -84,7 +84,7 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 				return Plan{}, fmt.Errorf("suite %s: backend %q is not in the catalog; `dlbench list backends` shows it", suite.Name, name)
 			}
 			c := Cell{
-				Name: cellName(program, line.Settings, name), Work: work(program),
+				Name: cellName(program, line.Settings, name), Work: work(program, line.Settings.Precision),
 				Entry: entries[i], Program: program, Settings: line.Settings, Steps: line.Spec.Steps,
 			}
 			if slices.ContainsFunc(p.Cells, func(o Cell) bool { return o.Name == c.Name }) {
@@ -225,7 +225,10 @@ func describe(spec workloads.Spec, p workloads.Program) results.Workload {
 }
 
 // work is what a record says of one step of a program.
-func work(p workloads.Program) results.Work {
-	w := p.Work
-	return results.Work{Examples: w.Examples, ModelFLOPs: w.ModelFLOPs, ParamBytes: w.ParamBytes, ActivationBytes: w.ActivationBytes}
+func work(p workloads.Program, prec workloads.Precision) results.Work {
+	w, s := p.Work, p.State(prec)
+	return results.Work{
+		Examples: w.Examples, ModelFLOPs: w.ModelFLOPs, ParamBytes: w.ParamBytes, ActivationBytes: w.ActivationBytes,
+		GradientBytes: s.Gradients, OptimizerBytes: s.Optimizer, InputBytes: s.Inputs,
+	}
 }

@@ -41,6 +41,10 @@ func TestNewPlan(t *testing.T) {
 		if c.Name.Hash != c.Program.Hash || c.Steps.Blocks == 0 || p.Workloads[c.Name.Workload].Params == 0 {
 			t.Errorf("incomplete cell: %+v", c.Name)
 		}
+		w, state := c.Work, c.Program.State(c.Settings.Precision)
+		if w.GradientBytes != state.Gradients || w.OptimizerBytes != state.Optimizer || w.InputBytes != state.Inputs || w.InputBytes == 0 {
+			t.Errorf("%s: work %+v, state %+v", c.Name.Name(), w, state)
+		}
 	}
 	p, err = NewPlan(smoke(t), all, Selection{Backends: []string{"gomlx"}, Workloads: []string{"TinyMlp"}})
 	if err != nil {
