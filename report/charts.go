@@ -25,6 +25,7 @@ var chartWords = map[string][2]string{
 	"@share": {"% of timings (of a block: its mean step)", "计时的百分比（成块计时取块内平均）"}, "@ms": {"ms per step", "每步毫秒数"}, "@mib": {"MiB (RSS)", "MiB（RSS）"},
 	"@s": {"seconds since the import", "导入后的秒数"}, "@seconds": {"seconds", "秒"},
 	"@import": {"import", "导入"}, "@build": {"build", "构建"}, "@first": {"first step", "第一步"},
+	"@step": {"step", "步"}, "@loss": {"loss", "损失"}, "@oracle": {"float64 oracle", "float64 参考答案"},
 	"@check": {"check", "核对"}, "@warm-up": {"warm-up", "预热"}, "@measure": {"measured steps", "测量步"},
 }
 
@@ -44,9 +45,11 @@ const panelsPerChart = 24
 // charts are the data of all charts, keyed by the id of their element.
 func (v *view) charts() (template.JS, error) {
 	groups := v.groups[:min(len(v.groups), panelsPerChart)]
+	learned := v.learningGroups()
 	return chartData(v.documentTitle(), chartWords, map[string]chart{
 		"ec-throughput": rateChart(groups), "ec-latency": latencyChart(groups),
 		"ec-memory": memoryChart(groups), "ec-time": timeChart(groups),
+		"ec-learning": learningChart(learned[:min(len(learned), panelsPerChart)]),
 	})
 }
 
@@ -240,6 +243,44 @@ func residentAt(line []results.Point, ns int64) int64 {
 		level = p.RSS
 	}
 	return level
+}
+
+// learningChart lays the losses of all backends and the oracle's over one another.
+func learningChart(groups []*group) chart {
+	c := charts.NewLine()
+	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@step", Min: 0}, opts.YAxis{Type: "value", Name: "@loss", Min: 0}, "axis")
+	for i, g := range groups {
+		var oracle []float64
+		for _, cl := range g.cells {
+			_, l := cl.learned()
+			if l == nil {
+				continue
+			}
+			c.AddSeries(cl.Backend.Label, losses(l.Losses), lineStyle(i, cl.Backend)...)
+			if len(l.Oracle) > len(oracle) {
+				oracle = l.Oracle
+			}
+		}
+		c.AddSeries("@oracle", losses(oracle),
+			charts.WithLineChartOpts(opts.LineChart{XAxisIndex: i, YAxisIndex: i, ShowSymbol: opts.Bool(false)}),
+			charts.WithLineStyleOpts(opts.LineStyle{Color: "--ink", Width: 2, Type: "dotted"}),
+			charts.WithItemStyleOpts(opts.ItemStyle{Color: "--ink"}))
+	}
+	c.Validate()
+	return finish(c.JSON(), groups, 220)
+}
+
+// losses are the points of a curve by step, at most curvePoints and the last one;
+// what is not finite is left out.
+func losses(ys []float64) []opts.LineData {
+	var data []opts.LineData
+	stride := max(1, (len(ys)+curvePoints-1)/curvePoints)
+	for i, y := range ys {
+		if (i%stride == 0 || i == len(ys)-1) && !math.IsNaN(y) && !math.IsInf(y, 0) {
+			data = append(data, opts.LineData{Value: []float64{float64(i + 1), round4(y)}})
+		}
+	}
+	return data
 }
 
 // timeChart stacks the phases of each cell.

@@ -21,6 +21,7 @@ type page struct {
 	Roofline    rooflineSection
 	Memory      memorySection
 	Time        timeSection
+	Learning    learningSection
 	Fairness    fairnessSection
 	Proof       proofSection
 	Disturbance disturbanceSection
@@ -44,12 +45,12 @@ func HTML(w io.Writer, run results.Run, a compare.Analysis) error {
 func newPage(v *view) (*page, error) {
 	p := &page{
 		Suite: line(v.run.Meta.Suite), Hero: v.hero(),
-		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Ratios: v.ratios(), Roofline: v.roofline(), Memory: v.memory(), Time: v.time(),
+		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Ratios: v.ratios(), Roofline: v.roofline(), Memory: v.memory(), Time: v.time(), Learning: v.learning(),
 		Fairness: v.fairness(), Proof: v.proof(), Disturbance: v.disturbances(), Failures: v.failures(),
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
 	}
 	for i, s := range []*section{
-		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section,
+		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section, &p.Learning.section,
 		&p.Proof.section, &p.Models.section, &p.Fairness.section, &p.Disturbance.section, &p.Failures.section, &p.Method.section,
 	} {
 		s.No = i + 1
