@@ -127,11 +127,8 @@ func (l *limited) Write(p []byte) (int, error) {
 // pack is the base64 of an archive; empty where it is too large.
 func pack(a results.Archive) (string, error) {
 	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, packLevel)
-	if err != nil {
-		return "", err
-	}
-	err = a.Write(&limited{z, embedLimit})
+	z := gzip.NewWriter(&b)
+	err := a.Write(&limited{z, embedLimit})
 	if err == nil {
 		err = z.Close()
 	}
@@ -143,10 +140,6 @@ func pack(a results.Archive) (string, error) {
 	}
 	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
 }
-
-// packLevel makes a page of 1000 cells within the second that it may take; the
-// default level saves a tenth of the size.
-const packLevel = 2
 
 // Embedded are the runs that a page was made from.
 type Embedded struct {

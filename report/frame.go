@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -12,7 +13,7 @@ import (
 	"sync"
 )
 
-//go:embed templates/*.html templates/*.css templates/page.js assets/echarts.common.min.js
+//go:embed templates/*.html templates/*.css templates/page.js assets/echarts.common.min.js.gz
 var files embed.FS
 
 // pageParts are what every page consists of besides its text.
@@ -21,7 +22,7 @@ type pageParts struct {
 	Form    string // see form; empty: the page is not verified
 	Title   text
 	Style   template.CSS
-	ECharts template.JS
+	ECharts template.HTML // packed; the page's script unpacks it for the first chart
 	Script  template.JS
 	Charts  template.JS
 	// Records of a run are packed, those of a history are JSON.
@@ -39,17 +40,40 @@ func newPageParts(title text, options template.JS) (pageParts, error) {
 	if err != nil {
 		return pageParts{}, err
 	}
-	echarts, err := files.ReadFile("assets/echarts.common.min.js")
+	lib, err := echarts()
 	if err != nil {
 		return pageParts{}, err
 	}
 	return pageParts{
-		Policy: "default-src 'none'; script-src " + digest(echarts) + " " + digest(script) +
+		Policy: "default-src 'none'; script-src " + lib.digest + " " + digest(script) +
 			"; style-src " + digest(style) + "; img-src data:; base-uri 'none'; form-action 'none'",
-		Title: title, Style: template.CSS(style), ECharts: template.JS(echarts), Script: template.JS(script),
+		Title: title, Style: template.CSS(style), ECharts: lib.packed, Script: template.JS(script),
 		Charts: options,
 	}, nil
 }
+
+// library is a script of others. It travels as base64 of gzip: half of a page was
+// its code, which a reader without an interest in the charts never runs.
+type library struct {
+	packed template.HTML
+	digest string // of the code
+}
+
+var echarts = sync.OnceValues(func() (library, error) {
+	packed, err := files.ReadFile("assets/echarts.common.min.js.gz")
+	if err != nil {
+		return library{}, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return library{}, fmt.Errorf("report: echarts: %w", err)
+	}
+	code, err := io.ReadAll(z)
+	if err != nil {
+		return library{}, fmt.Errorf("report: echarts: %w", err)
+	}
+	return library{template.HTML(base64.StdEncoding.EncodeToString(packed)), digest(code)}, nil
+})
 
 // stylesheet is style.css, then the sheets of single sections in the order of
 // their names.

@@ -62,12 +62,34 @@ function option(c, width) {
   return { option: o, height: legend + Math.ceil(n / columns) * (head + c.row + foot) };
 }
 
+// What is packed is base64 of gzip.
+function unpacked(id) {
+  var packed = Uint8Array.from(atob(document.getElementById(id).textContent), function (c) { return c.charCodeAt(0); });
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).blob();
+}
+
+// The library runs once a chart is opened; the policy of the page knows its hash.
+var library;
+function withLibrary() {
+  if (!library) library = unpacked('echarts').then(function (b) { return b.text(); }).then(function (code) {
+    var script = document.createElement('script');
+    script.textContent = code;
+    document.head.appendChild(script);
+  });
+  return library;
+}
+
 function draw(id) {
-  var el = document.getElementById(id), made = option(data.charts[id], el.clientWidth);
-  el.style.height = made.height + 'px';
-  if (!drawn[id]) drawn[id] = echarts.init(el, null, { renderer: 'canvas' });
-  drawn[id].resize();
-  drawn[id].setOption(made.option, true);
+  var el = document.getElementById(id);
+  withLibrary().then(function () {
+    var made = option(data.charts[id], el.clientWidth);
+    el.style.height = made.height + 'px';
+    if (!drawn[id]) drawn[id] = echarts.init(el, null, { renderer: 'canvas' });
+    drawn[id].resize();
+    drawn[id].setOption(made.option, true);
+  }).catch(function () {
+    el.textContent = ['This browser cannot draw the chart; the tables show the same figures.', '此浏览器无法绘制该图；表格中有同样的数字。'][language()];
+  });
 }
 function redraw() { Object.keys(drawn).forEach(draw); }
 document.querySelectorAll('details[data-chart]').forEach(function (d) {
@@ -105,18 +127,12 @@ if ('IntersectionObserver' in window) {
   document.querySelectorAll('main>section').forEach(function (s) { seen.observe(s); });
 }
 
-// Records of a run are packed: base64 of gzip of JSON lines.
-function unpacked(element) {
-  if (element.type === 'application/json') return Promise.resolve(new Blob([element.textContent], { type: 'application/json' }));
-  var packed = Uint8Array.from(atob(element.textContent), function (c) { return c.charCodeAt(0); });
-  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).blob();
-}
-var save = document.getElementById('save');
-save.addEventListener('click', function () {
+document.getElementById('save').addEventListener('click', function () {
   var element = document.getElementById('records');
-  unpacked(element).then(function (blob) {
+  var json = element.type === 'application/json';
+  (json ? Promise.resolve(new Blob([element.textContent], { type: element.type })) : unpacked('records')).then(function (blob) {
     var a = document.createElement('a');
-    a.download = 'dlbench-records.' + (element.type === 'application/json' ? 'json' : 'jsonl');
+    a.download = 'dlbench-records.' + (json ? 'json' : 'jsonl');
     a.href = URL.createObjectURL(blob);
     a.click();
     setTimeout(function () { URL.revokeObjectURL(a.href); }, 1000);
