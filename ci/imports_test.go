@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"backends/gomlx":              {"workloads", "backends"},
 	"backends/fake":               {"workloads", "backends"},
 	"backends/python":             {},
-	"backends/catalog":            {"workloads", "backends", "backends/eager", "backends/gorgonia", "backends/gomlx"},
+	"backends/catalog":            {"workloads", "backends", "backends/eager", "backends/gorgonia", "backends/gomlx", "backends/python"},
 	"backends/backendtest":        {"workloads", "backends"},
 	"harness":                     {"backends", "memprof", "results", "workloads"},
 	"harness/child":               {"memprof"},

@@ -182,8 +182,8 @@ func TestSetupRefusesWhatTheDiskCannotHold(t *testing.T) {
 // began in.
 func TestOwnEnvironmentInARun(t *testing.T) {
 	s := site{rows: catalog.Entries(), cache: "/cache", store: environment.Store{Dir: filepath.Join(t.TempDir(), "environments")}}
-	if name, bytes := s.describe("pytorch"); name != "pytorch" || bytes != 0 {
-		t.Errorf("%s, %d", name, bytes)
+	if name, made := s.describe("pytorch"); name != "pytorch" || made.Bytes != 0 || made.Seconds != 0 {
+		t.Errorf("%s, %d", name, made)
 	}
 	pinned := s.identity("pytorch")
 	s.own = []environment.Own{{Ref: ref(t, "pytorch"), Python: "/mine/bin/python"}}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends/catalog"
+	"github.com/dlbench/dlbench/backends/python/environment"
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/harness/host"
 	"github.com/dlbench/dlbench/results"
@@ -226,12 +229,16 @@ func (s site) conditions(plan harness.Plan) map[string]results.Backend {
 				b.Env[k] = shortened(v, paths)
 			}
 		}
-		name, bytes := s.describe(e.Environment)
+		name, made := s.describe(e.Environment)
 		b.Environment += name
-		b.DiskBytes += bytes
+		b.DiskBytes += made.Bytes
+		b.SetupNS += int64(math.Round(made.Seconds * 1e9))
 		own := s.workers[e.Info.Name]
 		b.Worker, b.Binary = own.command, own.binary
-		if len(b.Env) > 0 || b.Environment != "" || b.Worker != "" {
+		if b.Worker == "" {
+			b.AdapterLines = catalog.AdapterLines(e.Info.Name)
+		}
+		if len(b.Env) > 0 || b.Environment != "" || b.Worker != "" || b.AdapterLines > 0 {
 			out[e.Info.Name] = b
 		}
 	}
@@ -239,16 +246,16 @@ func (s site) conditions(plan harness.Plan) map[string]results.Backend {
 }
 
 // describe is how a run records an environment: by name, with the user's own
-// marked, and by the bytes that it takes on disk, 0 where that is not known.
-func (s site) describe(name string) (string, int64) {
+// marked, and how it was made, which is not known of those.
+func (s site) describe(name string) (string, environment.Marker) {
 	if name == "" {
-		return "", 0
+		return "", environment.Marker{}
 	}
 	r := parsed(name)
 	if s.brought(r) != "" {
-		return name + " (the user's own)", 0
+		return name + " (the user's own)", environment.Marker{}
 	}
-	return name, s.store.Look(r).Marker.Bytes
+	return name, s.store.Look(r).Marker
 }
 
 // notes are what the suite says to its readers, and which data set was used

@@ -27,7 +27,7 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	got := s.conditions(plan)
-	if _, ok := got["eager"]; ok || len(got) != 2 {
+	if _, ok := got["eager"]; ok || len(got) != 2 || got["gomlx"].AdapterLines == 0 || got["pytorch-compile"].AdapterLines == 0 {
 		t.Errorf("conditions of %v", got)
 	}
 	if got["gomlx"].Env["GOMLX_NO_AUTO_INSTALL"] != "1" || got["gomlx"].Environment != "" {
@@ -45,6 +45,34 @@ func TestConditions(t *testing.T) {
 	}
 	if none := s.conditions(harness.Plan{Cells: []harness.Cell{{Entry: backends.Entry{Info: backends.Info{Name: "x"}}}}}); len(none) != 0 {
 		t.Errorf("%v", none)
+	}
+}
+
+// What an environment took to set up goes into the run, where that is known.
+func TestSetupIsRecorded(t *testing.T) {
+	s := site{store: environment.Store{Dir: t.TempDir()}}
+	marker := `{"schema":1,"name":"pytorch","site":"lib","seconds":67.2,"bytes":1000}`
+	if err := os.MkdirAll(filepath.Join(s.store.Dir, "pytorch"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.store.Dir, "pytorch", "dlbench-environment.json"), []byte(marker), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var plan harness.Plan
+	for _, name := range []string{"pytorch", "jax"} {
+		e := backends.Entry{Info: backends.Info{Name: name}, Environment: name}
+		plan.Cells = append(plan.Cells, harness.Cell{Entry: e, Name: results.Cell{Backend: name}})
+	}
+	got := s.conditions(plan)
+	if b := got["pytorch"]; b.SetupNS != 67_200_000_000 || b.DiskBytes != 1000 {
+		t.Errorf("pytorch: %+v", b)
+	}
+	if b := got["jax"]; b.SetupNS != 0 || b.DiskBytes != 0 {
+		t.Errorf("jax, which is not set up: %+v", b)
+	}
+	s.workers = map[string]ownWorker{"jax": {command: "my-jax"}}
+	if b := s.conditions(plan)["jax"]; b.AdapterLines != 0 {
+		t.Errorf("the user's own worker has %d lines of ours", b.AdapterLines)
 	}
 }
 

@@ -2,6 +2,7 @@ package environment_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -181,6 +182,55 @@ func TestMakeRepairs(t *testing.T) {
 		if got := visible(t, m.Store); got != "onnxruntime" {
 			t.Errorf("%s: the store holds %q", tc.name, got)
 		}
+	}
+}
+
+// The time of a setup is that with its downloads: neither a second call nor a
+// repair, which has them in the tool's cache, takes its place. Other packages are
+// another setup.
+func TestMakeKeepsTheTimeOfTheDownload(t *testing.T) {
+	m, _, _ := workshop(t, anyTool())
+	first, _ := mustMake(t, m, pinned)
+	if s := first.Marker.Seconds; s <= 0 || s > 600 {
+		t.Fatalf("a setup of %v s", s)
+	}
+	path := filepath.Join(m.Store.Folder(pinned), "dlbench-environment.json")
+	edit := func(change func(map[string]any)) {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var marker map[string]any
+		if err := json.Unmarshal(text, &marker); err != nil {
+			t.Fatal(err)
+		}
+		change(marker)
+		if text, err = json.Marshal(marker); err != nil {
+			t.Fatal(err)
+		}
+		if err := replaceFile(path, string(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage := func() {
+		t.Helper()
+		if err := os.RemoveAll(filepath.Join(m.Store.Folder(pinned), first.Marker.Site, "onnxruntime")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit(func(marker map[string]any) { marker["seconds"] = 987.6 })
+	if state, made := mustMake(t, m, pinned); made || state.Marker.Seconds != 987.6 {
+		t.Errorf("a second call: made %v, %v s", made, state.Marker.Seconds)
+	}
+	damage()
+	if state, made := mustMake(t, m, pinned); !made || state.Marker.Seconds != 987.6 {
+		t.Errorf("a repair: made %v, %v s, want 987.6", made, state.Marker.Seconds)
+	}
+	edit(func(marker map[string]any) { marker["packages"] = map[string]string{"onnxruntime": "1.0"} })
+	damage()
+	if state, made := mustMake(t, m, pinned); !made || state.Marker.Seconds == 987.6 {
+		t.Errorf("other packages: made %v, %v s of those before", made, state.Marker.Seconds)
 	}
 }
 
