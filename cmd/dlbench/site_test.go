@@ -183,8 +183,8 @@ func TestSetupRefusesWhatTheDiskCannotHold(t *testing.T) {
 func TestOwnEnvironmentInARun(t *testing.T) {
 	s := site{rows: catalog.Entries(), cache: "/cache", store: environment.Store{Dir: filepath.Join(t.TempDir(), "environments")}}
 	if name, made := s.describe("pytorch"); name != "pytorch" || made.Bytes != 0 || made.Seconds != 0 {
-		t.Errorf("%s, %d", name, made)
 		t.Errorf("%s, %+v", name, made)
+	}
 	pinned := s.identity("pytorch")
 	s.own = []environment.Own{{Ref: ref(t, "pytorch"), Python: "/mine/bin/python"}}
 	if name, _ := s.describe("pytorch"); name != "pytorch (the user's own)" {
