@@ -22,12 +22,12 @@ func TestConditions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range s.entries() {
-		if e.Info.Name == "pytorch-compile" || e.Info.Name == "gomlx" || e.Info.Name == "eager" {
+		if e.Info.Name == "pytorch-compile" || e.Info.Name == "gomlx" || e.Info.Name == "gorgonia" || e.Info.Name == "eager" {
 			plan.Cells = append(plan.Cells, harness.Cell{Entry: e, Name: results.Cell{Backend: e.Info.Name}})
 		}
 	}
 	got := s.conditions(plan)
-	if _, ok := got["eager"]; ok || len(got) != 2 || got["gomlx"].AdapterLines == 0 || got["pytorch-compile"].AdapterLines == 0 {
+	if _, ok := got["eager"]; ok || len(got) != 3 || got["gomlx"].AdapterLines == 0 || got["gorgonia"].AdapterLines == 0 || got["pytorch-compile"].AdapterLines == 0 {
 		t.Errorf("conditions of %v", got)
 	}
 	if got["gomlx"].Env["GOMLX_NO_AUTO_INSTALL"] != "1" || got["gomlx"].Environment != "" {
