@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"github.com/dlbench/dlbench/results"
 )
@@ -92,15 +93,16 @@ func (c *cell) intensity() (float64, bool) {
 	return float64(w.ModelFLOPs) / bytes, ok && w.ModelFLOPs > 0
 }
 
-// peak is the roof for a cell: measured with its number of threads and its
-// precision; nil where the run has none.
-func (v *view) peak(c results.Cell) *results.Peak {
-	if c.Device != "" && c.Device != "cpu" {
+// peak is the roof for a group's cells: measured by their run with their number
+// of threads and precision; nil where it did not.
+func (v *view) peak(g *group) *results.Peak {
+	if g.Key.Device != "" && g.Key.Device != "cpu" {
 		return nil // the peaks are those of the CPUs
 	}
-	for i := range v.run.Meta.Peaks {
-		p := &v.run.Meta.Peaks[i]
-		if p.Threads == c.Threads && p.Precision == c.Precision && p.FLOPPerSecond > 0 && !math.IsInf(p.FLOPPerSecond, 0) {
+	peaks := v.parts()[g.part].Meta.Peaks
+	for i := range peaks {
+		p := &peaks[i]
+		if p.Threads == g.Key.Threads && p.Precision == g.Key.Precision && p.FLOPPerSecond > 0 && !math.IsInf(p.FLOPPerSecond, 0) {
 			return p
 		}
 	}
@@ -124,7 +126,7 @@ func (v *view) roofline() rooflineSection {
 			"各后端达到的 FLOP/s：模型中的乘加（每次计 2 FLOP）除以每步时间的中位数。峰值在运行开始时于本机实测：同样的线程数与精度，在寄存器上连续乘加。模型未计入的运算与后端自身的额外开销都会使条形变短。",
 		},
 	}}
-	if len(v.run.Meta.Peaks) == 0 {
+	if !slices.ContainsFunc(v.parts(), func(r results.Run) bool { return len(r.Meta.Peaks) > 0 }) {
 		s.Missing = text{
 			"Not measured: this run holds no peaks of the machine, so there is no roof and no share. dlbench measures them at the start of each new run:",
 			"未测量：本次运行没有机器峰值，因此既无屋顶线，也无占比。dlbench 在每次新运行开始时测量：",
@@ -153,12 +155,12 @@ func (v *view) again() string {
 
 func (v *view) roofPanel(g *group) roofPanel {
 	p := roofPanel{ID: g.ID, Title: g.Title, Detail: g.Detail}
-	top := 0.0
+	top, peak := 0.0, v.peak(g)
 	for _, c := range g.cells {
-		i, peak := c.achieved(), v.peak(c.Cell)
 		if peak == nil {
-			continue
+			break
 		}
+		i := c.achieved()
 		for _, x := range []*float64{i.Mid, i.Hi} {
 			if x != nil {
 				top = max(top, *x/peak.FLOPPerSecond)
@@ -190,7 +192,7 @@ func (v *view) roofRow(c *cell, a axis) roofRow {
 		return row
 	}
 	row.Rate, row.Range = showCount(i)
-	peak := v.peak(c.Cell)
+	peak := v.peak(c.group)
 	if peak == nil {
 		row.Why = textf("no peak measured for %s and %s", "没有测量 %s、%s 的峰值", same(line(c.Cell.Precision)), counts(c.Cell.Threads, "thread", "线程"))
 		if c.Cell.Device != "" && c.Cell.Device != "cpu" {

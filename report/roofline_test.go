@@ -122,9 +122,9 @@ func TestRoofNeedsItsPeak(t *testing.T) {
 		t.Errorf("without peaks: %q %q", s.Missing.EN, s.Command)
 	}
 	gpu := newView(fresh, a)
-	c := fresh.Meta.Cells[0]
-	c.Device = "cuda"
-	if gpu.peak(c) != nil {
+	g := &group{Key: fresh.Meta.Cells[0]}
+	g.Key.Device = "cuda"
+	if gpu.peak(g) != nil {
 		t.Error("a cell on a GPU has the peak of the CPUs")
 	}
 }

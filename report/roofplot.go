@@ -81,14 +81,14 @@ func (a logAxis) decades() []float64 {
 // the run has a peak and cells.
 func (v *view) roofPlots() []roofPlot {
 	var plots []roofPlot
-	for i := range v.run.Meta.Peaks {
-		p := &v.run.Meta.Peaks[i]
-		var groups []*group
-		for _, g := range v.groups {
-			if v.peak(g.Key) == p && len(g.placed()) > 0 {
-				groups = append(groups, g)
-			}
+	drawn := map[*results.Peak]bool{}
+	for _, first := range v.groups {
+		p := v.peak(first)
+		if p == nil || drawn[p] {
+			continue
 		}
+		drawn[p] = true
+		groups := slices.DeleteFunc(slices.Clone(v.groups), func(g *group) bool { return v.peak(g) != p || len(g.placed()) == 0 })
 		if len(groups) > 0 {
 			plot := newRoofPlot(p, groups)
 			plot.ID = fmt.Sprintf("roof%d", len(plots)+1)

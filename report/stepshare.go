@@ -31,11 +31,14 @@ type shareRow struct {
 var shareClasses = []string{"", "ph1", "ph3"}
 
 func (v *view) stepShares() []sharePanel {
-	by := map[results.Cell]*cell{}
+	of := make([]map[results.Cell]*cell, len(v.parts())) // cells of one run only
+	for i := range of {
+		of[i] = map[results.Cell]*cell{}
+	}
 	for _, c := range v.cells() {
 		k := c.Cell
 		k.Hash = ""
-		by[k] = c
+		of[c.group.part][k] = c
 	}
 	var panels []sharePanel
 	var said text // of loading, once
@@ -44,7 +47,7 @@ func (v *view) stepShares() []sharePanel {
 			continue
 		}
 		p := sharePanel{Title: g.Title, Detail: g.Detail}
-		loads, top := false, 1.0
+		loads, top, by := false, 1.0, of[g.part]
 		for _, c := range g.cells {
 			row := c.shares()
 			if x, ok := c.forward(by); ok {
