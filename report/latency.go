@@ -22,6 +22,7 @@ type latencySection struct {
 type latencyPanel struct {
 	Title, Detail text
 	Heads         []string // the percentiles that some cell carries
+	Axis          axis
 	Rows          []latencyRow
 	Notes         []text // the percentiles that none carries, and why
 }
@@ -30,6 +31,7 @@ type latencyRow struct {
 	Backend identity
 	Raw     string
 	Figures []latencyFigure // one per head
+	Strip   *latencyStrip   // nil: no figure
 	Why     text            // when the cell has no trial that counts
 }
 
@@ -37,6 +39,48 @@ type latencyFigure struct {
 	Value string
 	Range string
 	Why   text // when there is no value
+
+	name       string
+	ms, lo, hi float64 // milliseconds: the median over trials, the smallest and the largest
+}
+
+// latencyStrip is the percentiles of a cell on a linear axis from zero: a dot for
+// p50 with the range of its trials, a tick for each of the others.
+type latencyStrip struct {
+	Grid     []string
+	Dot      string // empty: no p50
+	Lo, Hi   string // range of p50 over trials
+	Ticks    []latencyTick
+	From, To string // the line through all percentiles
+	Hue      string
+	Mark     string
+}
+
+type latencyTick struct {
+	X, Class string
+}
+
+// strip draws the figures that have a value; nil where none has.
+func (c *cell) strip(figures []latencyFigure, a axis) *latencyStrip {
+	s := latencyStrip{Grid: a.Grid(), Hue: c.Backend.Hue, Mark: c.Backend.Mark()}
+	for _, f := range figures {
+		if f.Value == "" {
+			continue
+		}
+		if s.From == "" {
+			s.From = a.at(f.ms)
+		}
+		s.To = a.at(f.ms)
+		if f.name == "p50" {
+			s.Dot, s.Lo, s.Hi = a.at(f.ms), a.at(f.lo), a.at(f.hi)
+		} else {
+			s.Ticks = append(s.Ticks, latencyTick{a.at(f.ms), f.name})
+		}
+	}
+	if s.From == "" {
+		return nil
+	}
+	return &s
 }
 
 func (v *view) latency() latencySection {
@@ -87,10 +131,22 @@ func latencyPanelOf(g *group) latencyPanel {
 	for _, why := range order {
 		p.Notes = append(p.Notes, textf("No %s: %s.", "不给出 %s：%s。", joined(absent[why], ", ", "、"), why))
 	}
+	top := 0.0
 	for i, c := range g.cells {
 		if figures[i] == nil {
 			p.Rows[i].Why = c.why()
 		}
+		for _, f := range figures[i] {
+			top = max(top, f.ms, f.hi)
+		}
+	}
+	if len(p.Heads) == 0 { // only the cells that failed have something to say
+		p.Rows = slices.DeleteFunc(p.Rows, func(r latencyRow) bool { return r.Why.Empty() })
+		return p
+	}
+	p.Axis = newAxis(top, round3, text{"milliseconds per step, from zero", "每步毫秒数，从零起"})
+	for i, c := range g.cells {
+		p.Rows[i].Strip = c.strip(figures[i], p.Axis)
 	}
 	return p
 }
@@ -127,6 +183,7 @@ func (c *cell) latencies() []latencyFigure {
 	}
 	for i, p := range percentiles {
 		f := &figures[i]
+		f.name = p.name
 		switch n := results.PercentileSamples(p.q); {
 		case maxBlock(rs) > 1:
 			f.Why = textf("steps were timed in blocks of %d", "每 %d 步合为一块计时", maxBlock(rs))
@@ -141,7 +198,8 @@ func (c *cell) latencies() []latencyFigure {
 			}
 			m, _ := median(xs)
 			f.Value = duration(m * 1e9)
-			f.Range = durations(slices.Min(xs)*1e9, slices.Max(xs)*1e9)
+			f.ms, f.lo, f.hi = m*1e3, slices.Min(xs)*1e3, slices.Max(xs)*1e3
+			f.Range = durations(f.lo*1e6, f.hi*1e6)
 		}
 	}
 	return figures
