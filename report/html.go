@@ -15,6 +15,8 @@ type page struct {
 
 	Hero        hero
 	Nav         []section
+	Stars       starSection
+	Claims      claimSection
 	Summary     summarySection
 	Throughput  throughputSection
 	Latency     latencySection
@@ -26,6 +28,7 @@ type page struct {
 	Fairness    fairnessSection
 	Proof       proofSection
 	Disturbance disturbanceSection
+	Deployment  deploymentSection
 	Failures    failureSection
 	Models      modelSection
 	Method      methodSection
@@ -55,14 +58,15 @@ func newPage(v *view) (*page, error) {
 		packed <- records{html, note, err}
 	}()
 	p := &page{
-		Suite: line(v.run.Meta.Suite), Hero: v.hero(),
+		Suite: line(v.run.Meta.Suite), Hero: v.hero(), Stars: v.stars(), Claims: v.claims(), Deployment: v.deployment(),
 		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Ratios: v.ratios(), Roofline: v.roofline(), Memory: v.memory(), Time: v.time(), Learning: v.learning(),
 		Fairness: v.fairness(), Proof: v.proof(), Disturbance: v.disturbances(), Failures: v.failures(),
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
 	}
 	for i, s := range []*section{
-		&p.Summary.section, &p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section, &p.Learning.section,
-		&p.Proof.section, &p.Models.section, &p.Fairness.section, &p.Disturbance.section, &p.Failures.section, &p.Method.section,
+		&p.Stars.section, &p.Claims.section,
+		&p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section, &p.Learning.section,
+		&p.Proof.section, &p.Deployment.section, &p.Models.section, &p.Fairness.section, &p.Disturbance.section, &p.Failures.section, &p.Summary.section, &p.Method.section,
 	} {
 		s.No = i + 1
 		p.Nav = append(p.Nav, *s)

@@ -21,6 +21,7 @@ type view struct {
 	backends []identity // in order of appearance
 	baseline identity
 	trials   []*trial // every record, in the order of the file
+	rated    rated
 }
 
 // group is all backends on one workload and settings.

@@ -9,8 +9,8 @@ import (
 )
 
 // variants pairs each cell that plain recognises with the plain cell that plain
-// makes of it: same work, same entry. The program's hash depends on settings, so
-// it is left out.
+// makes of it: same work, same entry, same run. The program's hash depends on
+// settings, so it is left out.
 func variants(s *frameworks.Subject, plain func(*results.Cell) bool) []frameworks.Pair {
 	planned := map[results.Cell]results.Cell{}
 	for _, g := range s.Groups {
@@ -28,7 +28,7 @@ func variants(s *frameworks.Subject, plain func(*results.Cell) bool) []framework
 			if !plain(&k) {
 				continue
 			}
-			if b, ok := planned[k]; ok {
+			if b, ok := planned[k]; ok && s.Together(b, c) {
 				pairs = append(pairs, frameworks.Pair{Base: b, Head: c})
 			}
 		}

@@ -26,6 +26,8 @@ type Question struct {
 // Line is a question on one workload.
 type Line struct {
 	Group results.Cell // of the head; Backend is empty
+	// Planned is a cell of the plan that the line is about, whatever became of it.
+	Planned results.Cell
 	// The entries that stand for the sides; nil: none of the side is ranked.
 	Base, Head *compare.Summary
 	// Comparison is head against base; nil: a side is missing.
@@ -179,7 +181,7 @@ func (s *Subject) Ask(base, head Side, groups []Group, m results.Metric) Questio
 	for _, g := range groups {
 		bases, heads := base.cells(g), head.cells(g)
 		q.Family += len(bases) * len(heads)
-		l := Line{Group: g.Key, Unsupported: s.unsupported(bases) || s.unsupported(heads)}
+		l := Line{Group: g.Key, Planned: g.Cells[0], Unsupported: s.unsupported(bases) || s.unsupported(heads)}
 		if b, ok := s.Best(bases, m); ok {
 			l.Base = &b
 		}
@@ -197,7 +199,7 @@ func (s *Subject) Ask(base, head Side, groups []Group, m results.Metric) Questio
 func (s *Subject) AskPairs(base, head string, pairs []Pair, family int, m results.Metric) Question {
 	q := Question{Base: base, Head: head, Metric: m, MinEffect: s.Policy.MinEffect, Family: max(family, len(pairs))}
 	for _, p := range pairs {
-		l := Line{Group: p.Head.Group(), Unsupported: s.unsupported([]results.Cell{p.Base}) || s.unsupported([]results.Cell{p.Head})}
+		l := Line{Group: p.Head.Group(), Planned: p.Head, Unsupported: s.unsupported([]results.Cell{p.Base}) || s.unsupported([]results.Cell{p.Head})}
 		if b := s.Summary(p.Base, m); Ranked(b) {
 			l.Base = &b
 		}
@@ -210,23 +212,26 @@ func (s *Subject) AskPairs(base, head string, pairs []Pair, family int, m result
 	return q
 }
 
-// judge fills in the comparisons of the lines that have both sides.
+// judge fills in the comparisons of the lines that have both sides, each by the
+// rounds of its own run.
 func (s *Subject) judge(q *Question) {
-	var contrasts []compare.Contrast
-	var at []int
-	for i, l := range q.Lines {
-		if l.Base != nil && l.Head != nil {
-			at = append(at, i)
-			contrasts = append(contrasts, compare.Contrast{
-				Base: compare.Sample{Cell: l.Base.Cell}, Head: compare.Sample{Cell: l.Head.Cell}, Metric: q.Metric, MinEffect: q.MinEffect,
-			})
-		}
-	}
 	if q.Metric.Memory { // of trials that belong to no round
 		return
 	}
-	for i, c := range s.sorted.JudgeWithin(q.Family, contrasts, s.Policy) {
-		q.Lines[at[i]].Comparison = &c
+	for k, p := range s.parts {
+		var contrasts []compare.Contrast
+		var at []int
+		for i, l := range q.Lines {
+			if l.Base != nil && l.Head != nil && s.of[l.Head.Cell] == k && s.of[l.Base.Cell] == k {
+				at = append(at, i)
+				contrasts = append(contrasts, compare.Contrast{
+					Base: compare.Sample{Cell: l.Base.Cell}, Head: compare.Sample{Cell: l.Head.Cell}, Metric: q.Metric, MinEffect: q.MinEffect,
+				})
+			}
+		}
+		for i, c := range p.sorted.JudgeWithin(q.Family, contrasts, p.policy) {
+			q.Lines[at[i]].Comparison = &c
+		}
 	}
 }
 

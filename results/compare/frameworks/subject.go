@@ -7,18 +7,28 @@ import (
 	"github.com/dlbench/dlbench/results/compare"
 )
 
-// Subject is a run, arranged for questions about frameworks.
+// Subject is a run, arranged for questions about frameworks. Of merged runs, each
+// cell is judged among the rounds of its own run; a question over several of them
+// has the alpha and the minimum effect of the first.
 type Subject struct {
 	Meta       results.Meta
-	Policy     results.Policy // complete
+	Policy     results.Policy // complete; of merged runs that of the first
 	Frameworks []Framework    // in the order of the plan
 	Groups     []Group        // in the order of the plan
 
-	sorted    compare.Sorted
+	parts     []part
+	of        map[results.Cell]int // the part that planned a cell
 	summaries map[string]map[results.Cell]compare.Summary // by metric
 }
 
-// Group is what was planned of one workload under one choice of settings.
+// part is one of the runs that were merged, or the only one.
+type part struct {
+	sorted compare.Sorted
+	policy results.Policy // with the subject's alpha
+}
+
+// Group is what one run planned of one workload under one choice of settings:
+// those of two runs stay apart, because their rounds were not interleaved.
 type Group struct {
 	Key     results.Cell            // Backend is empty
 	Cells   []results.Cell          // in the order of the plan
@@ -27,29 +37,45 @@ type Group struct {
 
 // New arranges a run.
 func New(run results.Run) *Subject {
-	s := &Subject{
-		Meta: run.Meta, Policy: compare.Complete(run.Meta.Policy),
-		sorted: compare.Sort([]results.Run{run}), summaries: map[string]map[results.Cell]compare.Summary{},
+	runs := run.Parts
+	if len(runs) == 0 {
+		runs = []results.Run{run}
 	}
-	at, seen := map[results.Cell]int{}, map[string]bool{}
-	for _, c := range run.Meta.Cells {
-		i, ok := at[c.Group()]
+	s := &Subject{
+		Meta: run.Meta, Policy: compare.Complete(runs[0].Meta.Policy),
+		of: map[results.Cell]int{}, summaries: map[string]map[results.Cell]compare.Summary{},
+	}
+	seen := map[string]bool{}
+	for i, r := range runs {
+		p := compare.Complete(r.Meta.Policy)
+		p.Alpha = s.Policy.Alpha
+		s.parts = append(s.parts, part{compare.Sort([]results.Run{r}), p})
+		s.plan(i, r.Meta.Cells, seen)
+	}
+	return s
+}
+
+// plan adds the cells of a part; seen are the frameworks so far.
+func (s *Subject) plan(i int, cells []results.Cell, seen map[string]bool) {
+	at := map[results.Cell]int{}
+	for _, c := range cells {
+		k, ok := at[c.Group()]
 		if !ok {
-			i = len(s.Groups)
-			at[c.Group()] = i
+			k = len(s.Groups)
+			at[c.Group()] = k
 			s.Groups = append(s.Groups, Group{Key: c.Group(), Planned: map[string]results.Cell{}})
 		}
-		g := &s.Groups[i]
+		g := &s.Groups[k]
 		if _, twice := g.Planned[c.Backend]; !twice {
 			g.Cells = append(g.Cells, c)
 			g.Planned[c.Backend] = c
+			s.of[c] = i
 		}
 		if f := s.Of(c.Backend); !seen[f.ID] {
 			seen[f.ID] = true
 			s.Frameworks = append(s.Frameworks, f)
 		}
 	}
-	return s
 }
 
 // Of is the framework of a backend of the run.
@@ -120,7 +146,7 @@ func (s *Subject) Summary(c results.Cell, m results.Metric) compare.Summary {
 	}
 	sum, ok := of[c]
 	if !ok {
-		sum = s.sorted.Summary(compare.Sample{Cell: c}, m)
+		sum = s.parts[s.of[c]].sorted.Summary(compare.Sample{Cell: c}, m)
 		of[c] = sum
 	}
 	return sum
@@ -142,3 +168,6 @@ func (s *Subject) Best(cells []results.Cell, m results.Metric) (best compare.Sum
 	}
 	return best, ok
 }
+
+// Together reports whether two cells are of one run, so that their rounds pair.
+func (s *Subject) Together(a, b results.Cell) bool { return s.of[a] == s.of[b] }

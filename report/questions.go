@@ -1,0 +1,214 @@
+package report
+
+import (
+	"regexp"
+
+	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/frameworks"
+)
+
+// asked words what a metric is asked about.
+type asked struct {
+	ahead, behind text
+	// ratio words a ratio, or a range of them; the ratio of a question about speed is
+	// turned round, so that more is better.
+	ratio func(text) text
+	speed bool
+}
+
+func wordsOf(metric string) asked {
+	switch metric {
+	case "peak-resident":
+		return asked{ahead: text{"less memory", "占用更少"}, behind: text{"more memory", "占用更多"}, ratio: func(r text) text {
+			return textf("%s the peak", "峰值为其%s", r)
+		}}
+	case frameworks.FirstResult.Name:
+		return asked{ahead: text{"sooner", "更早"}, behind: text{"later", "更晚"}, ratio: func(r text) text {
+			return textf("%s as long", "用时为其%s", r)
+		}}
+	}
+	return asked{ahead: text{"faster", "更快"}, behind: text{"slower", "更慢"}, speed: true, ratio: func(r text) text {
+		return textf("at %s the speed", "速度为其%s", r)
+	}}
+}
+
+// tallyWords says how a question came out on its workloads: who, against whom, on
+// how many of them what.
+func tallyWords(q frameworks.Question, unit func(int) text) text {
+	t, w := q.Tally(), wordsOf(q.Metric.Name)
+	total := len(q.Lines)
+	var parts []text
+	say := func(n int, word text, ratios []float64) {
+		if n == 0 {
+			return
+		}
+		part := textf("%s on %d", "%[2]d 个%[1]s", word, n)
+		if len(ratios) > 0 {
+			part = textf("%s (%s)", "%s（%s）", part, w.ratio(rangeOf(ratios)))
+		}
+		parts = append(parts, part)
+	}
+	var up, down []float64
+	for _, l := range q.Lines {
+		if l.Comparison == nil || l.Comparison.Ratio == nil {
+			continue
+		}
+		r := *l.Comparison.Ratio
+		if w.speed && r > 0 {
+			r = 1 / r
+		}
+		switch l.Result() {
+		case frameworks.Ahead:
+			up = append(up, r)
+		case frameworks.Behind:
+			down = append(down, r)
+		}
+	}
+	say(t.Ahead, w.ahead, up)
+	say(t.Behind, w.behind, down)
+	say(t.Equal, text{"equivalent", "两者相当"}, nil)
+	say(t.Undecided, text{"undecided", "尚无定论"}, nil)
+	say(t.Absent, text{"not comparable", "无法比较"}, nil)
+	return unspaced(textf("%s against %s: of %s, %s", "%[1]s 与 %[2]s 相比，%[3]s中：%[4]s",
+		sideWord(q.Head), sideWord(q.Base), unit(total), joined(parts, ", ", "，")))
+}
+
+// sideWord names a side of a question.
+func sideWord(name string) text {
+	switch name {
+	case "eager":
+		return text{"eager execution", "动态图"}
+	case "graph":
+		return text{"graph or compiled entries", "静态图或编译形式"}
+	case "mixed":
+		return text{"mixed precision", "混合精度"}
+	case "plain":
+		return text{"plain training", "普通训练"}
+	case "accumulated":
+		return text{"accumulated gradients", "梯度累积"}
+	case "checkpointed":
+		return text{"checkpointing", "梯度检查点"}
+	case "TensorFlow / PyTorch":
+		return text{"the better of TensorFlow and PyTorch", "TensorFlow 与 PyTorch 中较优者"}
+	}
+	return same(clean(line(name), 40))
+}
+
+func workloadsWord(n int) text   { return counts(n, "workload", "个负载") }
+func comparisonsWord(n int) text { return counts(n, "comparison", "项比较") }
+
+// questionTable is a question, line by line.
+type questionTable struct {
+	Metric text
+	Ratio  text // what the ratio is of
+	Family text
+	Lines  []questionLine
+}
+
+type questionLine struct {
+	Workload   link
+	Detail     text
+	Head, Base identity
+	HeadRaw    string // anchor of the trials; empty: none is ranked
+	BaseRaw    string
+	Ratio      string
+	Range      text
+	Badge      badge
+}
+
+func (v *view) questionTable(q frameworks.Question) questionTable {
+	w := wordsOf(q.Metric.Name)
+	t := questionTable{
+		Metric: askedOf(q.Metric.Name),
+		Ratio:  textf("%s ÷ %s", "%s ÷ %s", sideWord(q.Head), sideWord(q.Base)),
+		Family: textf("%s share %s", "%s共用误报率 %s", comparisonsWord(q.Family), percent(v.judged().subject.Policy.Alpha)),
+	}
+	for _, l := range q.Lines {
+		row := questionLine{Workload: v.groupLink(l.Planned), Detail: v.detail(l.Group), Badge: resultBadge(l, w)}
+		row.Head, row.HeadRaw = v.chosen(l.Head)
+		row.Base, row.BaseRaw = v.chosen(l.Base)
+		mid, lo, hi := l.Speed()
+		if c := l.Comparison; c != nil && !w.speed {
+			mid, lo, hi = c.Ratio, c.Lo, c.Hi
+		}
+		row.Ratio, row.Range = showRatio(interval{mid, lo, hi})
+		t.Lines = append(t.Lines, row)
+	}
+	return t
+}
+
+// chosen is the entry that stands for a side.
+func (v *view) chosen(s *compare.Summary) (identity, string) {
+	if s == nil {
+		return identity{}, ""
+	}
+	raw := ""
+	if c := v.judged().cells[s.Cell]; c != nil {
+		raw = c.ID
+	}
+	return v.entry(s.Cell.Backend), raw
+}
+
+// resultBadge words a line about its head.
+func resultBadge(l frameworks.Line, w asked) badge {
+	switch r := l.Result(); r {
+	case frameworks.Ahead:
+		return badge{"i-up", "b-faster", w.ahead}
+	case frameworks.Behind:
+		return badge{"i-down", "b-slower", w.behind}
+	case frameworks.Equal:
+		return verdictBadge(compare.Equivalent)
+	case frameworks.Undecided:
+		return verdictBadge(compare.Inconclusive)
+	}
+	if l.Unsupported {
+		return statusBadge(compare.StatusUnsupported)
+	}
+	return badge{"i-q", "b-open", text{"not comparable", "无法比较"}}
+}
+
+// askedOf names what a question compares.
+func askedOf(name string) text {
+	switch name {
+	case "peak-resident":
+		return text{"peak of resident memory", "常驻内存峰值"}
+	case frameworks.FirstResult.Name:
+		return text{"time to the first result", "得到首个结果的时间"}
+	case "step-time":
+		return text{"speed", "速度"}
+	}
+	return same(line(name))
+}
+
+// linked are the distinct workloads of questions; with their mode where a title
+// stands for several.
+func (v *view) linked(qs []frameworks.Question) []link {
+	var list []link
+	seen, titles := map[string]bool{}, map[text]int{}
+	modes := map[string]text{}
+	for _, q := range qs {
+		for _, l := range q.Lines {
+			if to := v.groupLink(l.Planned); to.To != "" && !seen[to.To] {
+				seen[to.To] = true
+				titles[to.Text]++
+				modes[to.To] = modeWord(l.Group.Mode)
+				list = append(list, to)
+			}
+		}
+	}
+	for i, l := range list {
+		if titles[l.Text] > 1 {
+			list[i].Text = textf("%s (%s)", "%s（%s）", l.Text, modes[l.To])
+		}
+	}
+	return list
+}
+
+// unspaced drops the spaces that a format left between Chinese characters: names
+// from other scripts stand apart from them, words do not.
+func unspaced(t text) text {
+	t.ZH = betweenHan.ReplaceAllString(t.ZH, "$1$2")
+	return t
+}
+
+var betweenHan = regexp.MustCompile(`(\p{Han}) +(\p{Han})`)
