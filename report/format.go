@@ -188,6 +188,14 @@ func clean(s string, limit int) string {
 	return s
 }
 
+// written is the longest text of a suite's author that the page shows.
+const written = 2000
+
+// paragraph is clean for running text, in one line.
+func paragraph(s string) string {
+	return strings.Join(strings.Fields(clean(s, written)), " ")
+}
+
 // line is clean for a table: one line of at most displayed characters.
 func line(s string) string {
 	return strings.Join(strings.Fields(clean(s, displayed)), " ")

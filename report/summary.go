@@ -36,7 +36,7 @@ func (v *view) summary() summarySection {
 		Command: clean(strings.Join(m.Command, " "), 1000),
 	}
 	if en := m.Notes["en"]; en != "" {
-		s.Notes = append(s.Notes, text{line(en), line(cmp.Or(m.Notes["zh"], en))})
+		s.Notes = append(s.Notes, text{paragraph(en), paragraph(cmp.Or(m.Notes["zh"], en))})
 	}
 	if n := v.sharedTrials(); n > 0 {
 		s.Notes = append(s.Notes, textf(

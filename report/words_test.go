@@ -189,3 +189,17 @@ func TestLatencyColumns(t *testing.T) {
 		}
 	}
 }
+
+// What a suite's author has to say is not cut where a table would cut it.
+func TestNotesAreWhole(t *testing.T) {
+	run, a := golden(t)
+	note := strings.Repeat("word ", 200) + "end."
+	run.Meta.Notes = map[string]string{"en": note, "zh": "完。"}
+	if got := newView(run, a).summary().Notes[0]; got.EN != note || got.ZH != "完。" {
+		t.Errorf("got %v", got)
+	}
+	run.Meta.Notes["en"] = strings.Repeat("x", 1<<20)
+	if got := newView(run, a).summary().Notes[0]; len(got.EN) > written+10 {
+		t.Errorf("a note of %d characters", len(got.EN))
+	}
+}
