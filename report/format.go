@@ -188,12 +188,12 @@ func clean(s string, limit int) string {
 	return s
 }
 
-// written is the longest text of a suite's author that the page shows.
-const written = 2000
+// noteLimit is the longest text of a suite's author that the page shows.
+const noteLimit = 2000
 
 // paragraph is clean for running text, in one line.
 func paragraph(s string) string {
-	return strings.Join(strings.Fields(clean(s, written)), " ")
+	return strings.Join(strings.Fields(clean(s, noteLimit)), " ")
 }
 
 // line is clean for a table: one line of at most displayed characters.

@@ -199,7 +199,7 @@ func TestNotesAreWhole(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	run.Meta.Notes["en"] = strings.Repeat("x", 1<<20)
-	if got := newView(run, a).summary().Notes[0]; len(got.EN) > written+10 {
+	if got := newView(run, a).summary().Notes[0]; len(got.EN) > noteLimit+10 {
 		t.Errorf("a note of %d characters", len(got.EN))
 	}
 }
