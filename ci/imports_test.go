@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"harness/child":               {"memprof"},
 	"harness/gpu":                 {"memprof", "results"},
 	"harness/host":                {"results", "memprof"},
+	"harness/peak":                {"results"},
 	"report":                      {"results", "results/compare", "results/compare/claims", "results/compare/frameworks", "results/compare/gate", "results/compare/history", "results/compare/selection"},
 	"report/verify":               {"results", "results/compare", "report"},
 }

@@ -59,7 +59,7 @@ type Peak struct {
 	Precision      string  `json:"precision"`
 	FLOPPerSecond  float64 `json:"flop_per_second"`  // multiply-adds on registers, 2 FLOP each
 	BytesPerSecond float64 `json:"bytes_per_second"` // read and written by a triad on arrays far beyond the caches
-	Kernel         string  `json:"kernel"`           // what computed: "avx512", "avx2", "go"
+	Kernel         string  `json:"kernel"`           // what computed: "avx512", "avx2"; "go" has no vectors, so that FLOPPerSecond is a lower bound
 }
 
 // Resumption is what an invocation that went on with a run may have changed.

@@ -2,19 +2,26 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dlbench/dlbench/harness/host"
+	"github.com/dlbench/dlbench/harness/peak"
 	"github.com/dlbench/dlbench/workloads"
 )
 
 func newDoctor() *cobra.Command {
-	return &cobra.Command{
+	var peaks bool
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say whether this host is fit to measure",
 		Long: `Look at what makes measurements on this host less sure or impossible: governor,
 load, steal, swap, limits, what of the memory figures can be read, free disk.
+With --peaks it also measures, in about half a second, what one CPU and all that
+this process may use reach at best: multiply-adds on registers, and a triad on
+arrays beyond the caches. Every run measures them for its own threads.
 The exit code is 2 if something makes measuring impossible.`,
 		Example: "  dlbench doctor",
 		Args:    cobra.NoArgs,
@@ -31,6 +38,11 @@ The exit code is 2 if something makes measuring impossible.`,
 			h := host.Fingerprint(mask)
 			fmt.Fprintf(w, "%s, %d cores, %.1f GiB, %s %s, %s\n", h.CPU, h.Cores, float64(h.MemBytes)/(1<<30), h.OS, h.Kernel, h.Go)
 			fmt.Fprintf(w, "CPU features: %v\n", h.Flags)
+			if peaks {
+				if err := printPeaks(w); err != nil {
+					return err
+				}
+			}
 			bad := 0
 			for _, f := range host.Doctor(cache.Dir) {
 				fmt.Fprintf(w, "%-5s %s\n", f.Level, f.What)
@@ -47,4 +59,20 @@ The exit code is 2 if something makes measuring impossible.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&peaks, "peaks", false, "also measure FLOP/s and memory bandwidth of the CPUs")
+	return cmd
+}
+
+func printPeaks(w io.Writer) error {
+	mask, err := host.Granted(1)
+	if err != nil {
+		return err
+	}
+	if all, err := host.Granted(runtime.NumCPU()); err == nil {
+		mask = all
+	}
+	for _, p := range peak.Measure(mask, []int{1, len(mask)}) {
+		fmt.Fprintf(w, "peak  %d threads, %s: %.0f GFLOP/s (%s), %.1f GB/s\n", p.Threads, p.Precision, p.FLOPPerSecond/1e9, p.Kernel, p.BytesPerSecond/1e9)
+	}
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/harness/host"
+	"github.com/dlbench/dlbench/harness/peak"
 	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
@@ -108,6 +109,9 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 	}
 	if meta.Calibration, err = calibrationOf(meta.Host); err != nil {
 		progress.warn("the noise floor of this host is not quoted: " + err.Error())
+	}
+	if !resume { // a run keeps those that it began with
+		meta.Peaks = peak.Measure(mask, threadCounts(plan))
 	}
 	journal, earlier, err := openJournal(out, meta, resume)
 	if err != nil {
@@ -256,6 +260,17 @@ func interruptedOr(ctx context.Context, err error) error {
 		return exitError{code: exitInterrupted, err: errors.New("interrupted before the first trial")}
 	}
 	return err
+}
+
+// threadCounts are the numbers of threads that cells on the CPU are granted.
+func threadCounts(plan harness.Plan) []int {
+	var counts []int
+	for _, c := range plan.Cells {
+		if c.Settings.Device == workloads.DeviceCPU {
+			counts = append(counts, c.Settings.Threads)
+		}
+	}
+	return counts
 }
 
 func threadsOf(plan harness.Plan) int {
