@@ -21,7 +21,7 @@ import (
 const (
 	flopReps  = 60
 	flopTime  = time.Millisecond // of a repetition
-	triadReps = 8
+	triadReps = 6 * segments
 )
 
 // kernel is a loop of multiply-adds on registers, enough of them independent of
@@ -81,9 +81,9 @@ func best[T float32 | float64](k kernel[T], cpus []int) float64 {
 		}
 		n *= 2
 	}
-	took := together(cpus, flopReps, func(int) func() {
+	took := together(cpus, flopReps, func(int) func(int) {
 		out := make([]T, k.lanes)
-		return func() { k.run(n, a, b, out) }
+		return func(int) { k.run(n, a, b, out) }
 	})
 	return k.flop() * float64(n) * float64(len(cpus)) / took.Seconds()
 }
@@ -91,7 +91,7 @@ func best[T float32 | float64](k kernel[T], cpus []int) float64 {
 // together has a thread on each CPU do its work, all beginning at once, and
 // returns the time of the fastest repetition, from the first beginning to the last
 // end. work prepares that of thread i, on its CPU.
-func together(cpus []int, reps int, work func(i int) func()) time.Duration {
+func together(cpus []int, reps int, work func(i int) func(rep int)) time.Duration {
 	ready := make([]atomic.Int64, reps)
 	began, ended := make([][]time.Duration, reps), make([][]time.Duration, reps)
 	for r := range reps {
@@ -110,7 +110,7 @@ func together(cpus []int, reps int, work func(i int) func()) time.Duration {
 					runtime.Gosched()
 				}
 				began[r][i] = time.Since(zero)
-				do()
+				do(r)
 				ended[r][i] = time.Since(zero)
 			}
 		})

@@ -63,7 +63,7 @@ func TestTriad(t *testing.T) {
 		}
 	}
 	// Every thread has its part, and no element is left out.
-	tr := newTriad(1001)
+	tr := newTriad(1001 * segments)
 	if rate := tr.best([]int{0, 0, 0}); !(rate > 0) || math.IsInf(rate, 0) {
 		t.Errorf("%v bytes/s", rate)
 	}

@@ -15,6 +15,10 @@ const (
 	mostBytes  = 256 << 20
 )
 
+// segments is how many repetitions go once through the arrays, one after the
+// other: each is short, and what it finds in the caches is of the one before.
+const segments = 8
+
 // arrayLen is the length of each of the three arrays for a cache of so many
 // bytes; 0: not known.
 func arrayLen(cache int64) int {
@@ -37,13 +41,15 @@ func newTriad(n int) *triad {
 }
 
 // best is the highest rate of the repetitions in bytes/s, read and written. Each
-// thread has a part of the arrays.
+// thread has a part of every segment.
 func (t *triad) best(cpus []int) float64 {
-	n := len(t.a)
-	took := together(cpus, triadReps, func(i int) func() {
-		lo, hi := n*i/len(cpus), n*(i+1)/len(cpus)
-		a, b, c := t.a[lo:hi], t.b[lo:hi], t.c[lo:hi]
-		return func() { run(a, b, c, 3) }
+	n := len(t.a) / segments
+	took := together(cpus, triadReps, func(i int) func(rep int) {
+		return func(rep int) {
+			first := rep % segments * n
+			lo, hi := first+n*i/len(cpus), first+n*(i+1)/len(cpus)
+			run(t.a[lo:hi], t.b[lo:hi], t.c[lo:hi], 3)
+		}
 	})
 	return 3 * 8 * float64(n) / took.Seconds()
 }
