@@ -114,7 +114,10 @@ func round4(x float64) float64 {
 	if math.IsInf(p, 0) || p == 0 {
 		return 0
 	}
-	return math.Round(x*p) / p
+	if y := math.Round(x*p) / p; !math.IsInf(y, 0) {
+		return y
+	}
+	return x // rounded up, the largest number would be infinite
 }
 
 // rateChart shows every timed trial: examples per second by round.

@@ -249,6 +249,40 @@ func TestSparse(t *testing.T) {
 			}
 			r.WallNS, r.Work.ParamBytes, r.Cell.Batch = math.MaxInt64, math.MaxInt64, math.MaxInt32
 		}, "examples per second"},
+		{"negative", func(r *results.Record) {
+			for i := range r.Phases {
+				r.Phases[i].WallNS = -r.Phases[i].WallNS
+			}
+			r.Work = results.Work{Examples: -1, ModelFLOPs: -5, ParamBytes: -7, ActivationBytes: -8, GradientBytes: -9, OptimizerBytes: -1, InputBytes: -2}
+			if r.Usage != nil {
+				minus := int64(-5)
+				r.Usage.WallNS, r.Usage.CPUNS, r.Usage.SysNS, r.Usage.GCNS = 7, -9, &minus, &minus
+			}
+			if r.Memory != nil {
+				for i := range r.Memory.Timeline {
+					r.Memory.Timeline[i].NS, r.Memory.Timeline[i].RSS = -r.Memory.Timeline[i].NS, -r.Memory.Timeline[i].RSS
+				}
+			}
+			if r.Check != nil && r.Check.Curve != nil {
+				l := r.Check.Curve
+				l.Examples, l.Epoch, l.Correct, l.Losses = -1, -4, []int{-7}, []float64{-1, -2}
+			}
+		}, "upwards: loss"},
+		{"curves that explode", func(r *results.Record) {
+			if r.Check != nil && r.Check.Curve != nil {
+				l := r.Check.Curve
+				l.Losses, l.Oracle, l.Correct, l.Epoch, l.Examples = []float64{math.MaxFloat64, -math.MaxFloat64, 0, 5e-324}, []float64{0, 5e-324, 0, 0}, []int{math.MaxInt, math.MaxInt}, 1, 1
+			}
+		}, "upwards: loss"},
+		{"curves of nothing", func(r *results.Record) {
+			if r.Check != nil {
+				r.Check.Curve = &results.Curve{}
+			}
+		}, "no check trial of this run holds a learning curve"},
+		{"bytes beyond counting", func(r *results.Record) {
+			big := int64(math.MaxInt64)
+			r.Work = results.Work{Examples: 1, ModelFLOPs: big, ParamBytes: big, ActivationBytes: big, GradientBytes: big, OptimizerBytes: big, InputBytes: big}
+		}, "less than the count"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			run := resultstest.Run(resultstest.Config{Seed: 2, Rounds: 7, Memory: true, Check: true})
@@ -267,6 +301,18 @@ func TestSparse(t *testing.T) {
 			if !strings.Contains(page, want) {
 				t.Errorf("the page lacks %q", want)
 			}
+		}
+	})
+	t.Run("peaks of no machine", func(t *testing.T) {
+		run := resultstest.Run(resultstest.Config{Seed: 2, Rounds: 7})
+		a := compare.Analyze(run)
+		for _, p := range []results.Peak{
+			{Threads: 1, Precision: "f32"}, {Threads: 1, Precision: "f32", FLOPPerSecond: -1, BytesPerSecond: -1},
+			{Threads: 1, Precision: "f32", FLOPPerSecond: 5e-324, BytesPerSecond: math.MaxFloat64},
+			{Threads: 1, Precision: "f32", FLOPPerSecond: math.MaxFloat64, BytesPerSecond: 5e-324}, {Threads: 1, Precision: "f32", FLOPPerSecond: 1e10},
+		} {
+			run.Meta.Peaks = []results.Peak{p, p}
+			everything(t, "peaks", run, a)
 		}
 	})
 	t.Run("planned only", func(t *testing.T) {
