@@ -58,13 +58,15 @@ func JSON(w io.Writer, run results.Run, a compare.Analysis) error {
 		Family   int            `json:"family"`
 		Host     results.Host   `json:"host"`
 		Cells    []row          `json:"cells"`
+		Stars    []starData     `json:"stars"`
+		Claims   []claimData    `json:"claims"`
 		Warnings []string       `json:"warnings,omitempty"`
 
 		Calibration *results.Calibration `json:"calibration,omitempty"`
 		Runs        []runData            `json:"runs,omitempty"` // where there are several
 	}{
 		run.Meta.Suite, run.Meta.Started, a.Baseline, a.Policy, a.Family, run.Meta.Host,
-		append([]row{}, v.rows()...), v.warnings(), run.Meta.Calibration, v.runData(),
+		append([]row{}, v.rows()...), v.starData(), v.claimData(), v.warnings(), run.Meta.Calibration, v.runData(),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dlbench/dlbench/results"
@@ -25,6 +26,7 @@ func Markdown(w io.Writer, run results.Run, a compare.Analysis) error {
 	for _, r := range v.runs() {
 		fmt.Fprintf(&b, "- Run %d: %s, %s, %s trials, %s, %s: `%s`\n", r.No, escape(r.Suite), r.Started, plain(r.Trials), escape(r.Rule.EN), escape(r.Host.EN), strings.ReplaceAll(plain(r.Command), "`", "'"))
 	}
+	v.standingMarkdown(&b)
 	head := v.columns()
 	rows := v.rows()
 	var last *group
@@ -54,6 +56,30 @@ func Markdown(w io.Writer, run results.Run, a compare.Analysis) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// standingMarkdown writes the star table and the claims.
+func (v *view) standingMarkdown(b *bytes.Buffer) {
+	head, rows, notes := v.starTable()
+	fmt.Fprintf(b, "\n## %s\n\n", v.stars().Title.EN)
+	if len(rows) > 0 {
+		fmt.Fprintf(b, "| %s |\n|:--|%s\n", joinEscaped(head), strings.Repeat(":--|", len(head)-1))
+		for _, r := range rows {
+			fmt.Fprintf(b, "| %s |\n", joinEscaped(r))
+		}
+		fmt.Fprintln(b)
+	}
+	for _, n := range notes {
+		fmt.Fprintf(b, "- %s\n", escape(line(n)))
+	}
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| | the articles say | verdict | measured, or what is missing |\n|:--|:--|:--|:--|\n", v.claims().Title.EN, escape(v.claimsLead().EN))
+	for _, c := range v.claimData() {
+		words := slices.Clone(c.Measured)
+		if len(c.Missing) > 0 {
+			words = append(words, "missing: "+strings.Join(c.Missing, "; "))
+		}
+		fmt.Fprintf(b, "| %s |\n", joinEscaped([]string{c.ID, c.Says, c.Verdict, strings.Join(words, "; ")}))
+	}
 }
 
 // escape keeps a foreign string from being read as Markdown or HTML.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/claims"
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
 
@@ -30,6 +31,7 @@ type starRow struct {
 	Badge     *badge
 	Advantage []text
 	Missing   text // why there are no stars
+	Unrated   badge
 	Command   string
 	Article   text // the article's stars, of a row without cells
 }
@@ -91,7 +93,7 @@ func (v *view) stars() starSection {
 	s.Wide = len(s.Frameworks) + 1
 	for _, r := range j.rows {
 		s.Rows = append(s.Rows, v.starRow(r))
-		if r.Lowest >= 0 {
+		if r.Lowest >= 0 || r.Needed > 0 {
 			s.Panels = append(s.Panels, v.costPanel(r))
 		}
 	}
@@ -121,6 +123,10 @@ func (v *view) starRow(r frameworks.Row) starRow {
 	row := starRow{ID: aspectID(r.Aspect), Name: aspectWord(r.Aspect)}
 	if r.Lowest < 0 {
 		row.Missing, row.Command = v.unrated(r)
+		row.Unrated = verdictBadge(compare.Missing)
+		if r.Needed > 0 {
+			row.Unrated = verdictBadge(compare.Inconclusive)
+		}
 		row.Article = articleStars(r.Aspect)
 		return row
 	}
@@ -211,6 +217,10 @@ func (v *view) unrated(r frameworks.Row) (why text, command string) {
 			"dlbench cannot measure this yet: its workers run on this machine, and no entry of its catalog is for a phone (dlbench list backends).",
 			"dlbench 目前还不能测量：工作进程只在本机运行，目录中没有针对手机的后端（见 dlbench list backends）。",
 		}, ""
+	}
+	if r.Needed > 0 {
+		return textf("No stars: no verdict on any pair was possible with %d rounds, since one takes at least %d, and everyone would share the best rating. More rounds:",
+			"没有星级：一项结论至少需要 %[2]d 轮，而只有 %[1]d 轮，任何两个框架都分不出高下，所有框架都会得到最高星数。增加轮次：", r.Made, r.Needed), claims.More(v.judged().subject, r.Made, r.Needed)
 	}
 	rated := 0
 	for _, x := range r.Ratings {

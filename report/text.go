@@ -36,6 +36,7 @@ func Text(w io.Writer, run results.Run, a compare.Analysis, o TextOptions) error
 	}
 	if len(rows) > 0 {
 		fmt.Fprintf(&b, "%s\n", v.tables(rows, o))
+		v.standingText(&b, o)
 	}
 	for i, d := range v.doubts(rows) {
 		if i == 0 {
@@ -55,6 +56,26 @@ func Text(w io.Writer, run results.Run, a compare.Analysis, o TextOptions) error
 	fmt.Fprintln(&b)
 	_, err := io.WriteString(w, trailing.ReplaceAllString(b.String(), "\n"))
 	return err
+}
+
+// standingText writes the star table and the claims.
+func (v *view) standingText(b *bytes.Buffer, o TextOptions) {
+	head, rows, notes := v.starTable()
+	if len(rows) > 0 {
+		t := table.NewWriter()
+		t.SetStyle(bare)
+		t.AppendHeader(cells(head))
+		for _, r := range rows {
+			t.AppendRow(cells(r))
+		}
+		fmt.Fprintf(b, "\n%s\n", t.Render())
+	}
+	for i, n := range append(notes, v.claimLines()...) {
+		if i == 0 {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintf(b, "%s\n", pretty.WrapSoft("- "+line(n), wrapAt(o.Width)))
+	}
 }
 
 // narrow has go-pretty count ×, – and rules as one column wide. By itself it

@@ -66,15 +66,26 @@ func (s Sorted) Doubts(run int) []string { return s.doubts[run] }
 
 // Judge is the function Judge of these runs.
 func (s Sorted) Judge(contrasts []Contrast, p results.Policy) []Comparison {
-	return s.JudgeWithin(len(contrasts), contrasts, p)
+	p = Complete(p)
+	return s.judgeBy(s.rule(len(contrasts), contrasts, p), contrasts)
 }
 
 // JudgeWithin judges contrasts that were chosen, by what was measured, among a
 // family of that many: all of the family share alpha, so the choice costs
-// nothing.
+// nothing. What could have been detected is not worked out: it is simulated, and
+// many questions with a family each would take long.
 func (s Sorted) JudgeWithin(family int, contrasts []Contrast, p results.Policy) []Comparison {
 	p = Complete(p)
-	by := rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(max(family, len(contrasts)), p.Alpha), early: s.endedEarly(contrasts, p)}
+	by := s.rule(max(family, len(contrasts)), contrasts, p)
+	by.undetected = true
+	return s.judgeBy(by, contrasts)
+}
+
+func (s Sorted) rule(family int, contrasts []Contrast, p results.Policy) rule {
+	return rule{floor: p.MinRounds, rounds: p.MaxRounds, need: needed(family, p.Alpha), early: s.endedEarly(contrasts, p)}
+}
+
+func (s Sorted) judgeBy(by rule, contrasts []Contrast) []Comparison {
 	list := make([]Comparison, len(contrasts))
 	onAllCPUs(len(contrasts), func(i int) { list[i] = s.judge(contrasts[i], by) })
 	return list

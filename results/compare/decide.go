@@ -30,10 +30,11 @@ func (d decision) decided() bool { return d.larger || d.smaller || d.equal }
 // for |center| < delta both "larger" and "smaller" are false, and half of the
 // mass beyond either margin makes the two equally likely.
 func decide(e evidence, x []float64, delta, need float64) decision {
-	y := negated(x)
-	d := decision{lo: e.lower(x, need), hi: -e.lower(y, need)}
-	larger, smaller := e.against(x, delta), e.against(y, delta)
-	equal := min(e.against(x, -delta), e.against(y, -delta))
+	up := e.looks(x)
+	down := up.mirrored()
+	d := decision{lo: up.lower(need), hi: -down.lower(need)}
+	larger, smaller := up.against(delta), down.against(delta)
+	equal := min(up.against(-delta), down.against(-delta))
 	if d.lo > d.hi {
 		d.broken = true
 		d.evidence = max(larger, smaller, equal)

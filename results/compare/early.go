@@ -49,6 +49,9 @@ func (s Sorted) endedEarly(contrasts []Contrast, p results.Policy) func(rounds i
 // asksItsOwn reports whether contrasts are the comparisons of the run itself,
 // under its own policy.
 func asksItsOwn(meta results.Meta, contrasts []Contrast, p results.Policy) bool {
+	if len(contrasts) > 0 && contrasts[0].Base.Cell.Backend != meta.Baseline {
+		return false // as most are, and planning takes longer
+	}
 	a := &analyst{baseline: meta.Baseline, policy: Complete(meta.Policy)}
 	a.plan(meta)
 	if len(contrasts) != a.family || p.Alpha != a.policy.Alpha || p.MinRounds != a.policy.MinRounds || p.MaxRounds != a.policy.MaxRounds {

@@ -97,35 +97,63 @@ func (e evidence) endedAt(rounds int) evidence {
 
 // against is the largest value that the evidence against "the center is at most
 // m" has reached; 1 before any.
-func (e evidence) against(x []float64, m float64) float64 {
-	best := 1.0
-	e.look(x, func(n int, w *walsh) {
-		best = max(best, e.share[n-1]/signedRank(n)[w.above(m)])
-	})
-	return min(best, math.MaxFloat64)
-}
-
-// look visits the rounds after which something may be decided.
-func (e evidence) look(x []float64, at func(n int, w *walsh)) {
-	var w walsh
-	for i, v := range x[:min(len(x), len(e.share))] {
-		w.add(v)
-		if e.share[i] > 0 {
-			at(i+1, &w)
-		}
-	}
-}
+func (e evidence) against(x []float64, m float64) float64 { return e.looks(x).against(m) }
 
 // lower is the lower end of the range of centers that the evidence does not
 // exclude: the supremum of the m with against(x, m) >= need; -Inf where there is
 // none.
-func (e evidence) lower(x []float64, need float64) float64 {
+func (e evidence) lower(x []float64, need float64) float64 { return e.looks(x).lower(need) }
+
+// looks are the rounds after which something may be decided, with the Walsh
+// averages as they were then: all questions about one sample share them.
+type looks struct {
+	e  evidence
+	at []walsh
+}
+
+func (e evidence) looks(x []float64) looks {
+	l := looks{e: e}
+	var w walsh
+	for i, v := range x[:min(len(x), len(e.share))] {
+		w.spare = nil // the last averages may belong to a look
+		w.add(v)
+		if e.share[i] > 0 {
+			l.at = append(l.at, w)
+		}
+	}
+	return l
+}
+
+// mirrored are the looks at the negated sample: negating is exact, so its averages
+// are these, negated.
+func (l looks) mirrored() looks {
+	m := looks{e: l.e, at: make([]walsh, len(l.at))}
+	for i, w := range l.at {
+		sorted := make([]float64, len(w.sorted))
+		for k, v := range w.sorted {
+			sorted[len(sorted)-1-k] = -v
+		}
+		m.at[i] = walsh{x: w.x, sorted: sorted}
+	}
+	return m
+}
+
+func (l looks) against(m float64) float64 {
+	best := 1.0
+	for _, w := range l.at {
+		n := len(w.x)
+		best = max(best, l.e.share[n-1]/signedRank(n)[w.above(m)])
+	}
+	return min(best, math.MaxFloat64)
+}
+
+func (l looks) lower(need float64) float64 {
 	best := math.Inf(-1)
-	e.look(x, func(n int, w *walsh) {
-		if k, ok := e.rank(n, need); ok {
+	for _, w := range l.at {
+		if k, ok := l.e.rank(len(w.x), need); ok {
 			best = max(best, w.sorted[len(w.sorted)-max(k, 1)])
 		}
-	})
+	}
 	return best
 }
 

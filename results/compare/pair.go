@@ -28,7 +28,8 @@ type rule struct {
 	need          float64 // evidence of a decision
 	// early says of how many rounds one knows that the run ended there for another
 	// reason than what they showed; nil: of none.
-	early func(rounds int) bool
+	early      func(rounds int) bool
+	undetected bool // Detectable is not asked for
 }
 
 // evidence is the design for that many rounds that were made. A comparison that
@@ -75,7 +76,7 @@ func (c *Comparison) judge(by rule, base, head *cellTrials, p []pair, m results.
 	}
 	c.Ratio = finitePtr(math.Exp(middle))
 	c.Evidence = d.evidence
-	if len(x) > 1 {
+	if len(x) > 1 && !by.undetected {
 		if v := test.detectable(spread(x), delta, by.need); finitePtr(v) != nil {
 			c.Detectable = v
 		}

@@ -27,13 +27,12 @@ func allTried() []tried {
 
 func looksRule(x []float64, m, need float64) int {
 	e := plan(triedFloor, triedRounds, need)
-	first := 0
-	e.look(x, func(n int, w *walsh) {
-		if first == 0 && e.share[n-1]/signedRank(n)[w.above(m)] >= need {
-			first = n
+	for _, w := range e.looks(x).at {
+		if n := len(w.x); e.share[n-1]/signedRank(n)[w.above(m)] >= need {
+			return n
 		}
-	})
-	return first
+	}
+	return 0
 }
 
 // wealthRule is a bet on the observations; a mixture of wealths, given as logs.

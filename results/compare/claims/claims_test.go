@@ -134,7 +134,7 @@ func TestClaims(t *testing.T) {
 			{name: "one differs", cells: train, slow: map[string]float64{"Aaa/pytorch": 2, "Aaa/pytorch-jit": 2}, verdict: Contradicted},
 			{name: "only the worse entry differs", cells: train, slow: map[string]float64{"pytorch-jit": 3}, verdict: Confirmed},
 			{name: "noise", cells: train, noise: 0.5, verdict: Open, missing: "undecided"},
-			{name: "few rounds", cells: train, rounds: 7, verdict: Open, missing: "this question takes at least 9; dlbench run --suite articles-small --until max"},
+			{name: "few rounds", cells: train, rounds: 7, verdict: Open, missing: "this question takes at least 9; more rounds: dlbench run --suite articles-small --until max --limit suite=26m"},
 			{name: "no PyTorch", cells: graph, verdict: Open, missing: "no PyTorch"},
 			{name: "inference only", cells: infer, verdict: Open, missing: "no workload of this run"},
 			{name: "wrong in one", cells: train, faults: []resultstest.Fault{end("pytorch", results.EndWrong), end("pytorch-jit", results.EndWrong)}, verdict: Open, missing: "lack a side"},

@@ -2,7 +2,9 @@ package claims
 
 import (
 	"fmt"
+	"math"
 	"regexp"
+	"time"
 
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
@@ -32,6 +34,17 @@ func Suite(s *frameworks.Subject) string {
 		return s.Meta.Suite
 	}
 	return "SUITE"
+}
+
+// More is the command that makes more rounds of a run's suite. A run that its
+// limit cut short takes a longer one.
+func More(s *frameworks.Subject, made, needed int) string {
+	command := "dlbench run --suite " + Suite(s) + " --until max"
+	if limit := time.Duration(s.Meta.Limits.SuiteNS); limit > 0 && made > 0 && made < s.Policy.MaxRounds {
+		minutes := math.Ceil((2 * limit * time.Duration(max(needed, made)) / time.Duration(made)).Minutes())
+		command += fmt.Sprintf(" --limit suite=%.0fm", minutes)
+	}
+	return command
 }
 
 // explain says what the undecided and the absent lines of questions need.
@@ -64,8 +77,8 @@ func (o *Outcome) explain(s *frameworks.Subject) {
 	}
 	if few > 0 {
 		o.lack(Text{
-			fmt.Sprintf("%d of %d comparisons have too few rounds: at most %d, and this question takes at least %d; dlbench run --suite %s --until max measures each cell in every round that the suite allows", few, of, made, need, Suite(s)),
-			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项轮次太少：至多 %[3]d 轮，而这个问题至少需要 %[4]d 轮；dlbench run --suite %[5]s --until max 会让每个单元测满套件允许的轮次", few, of, made, need, Suite(s)),
+			fmt.Sprintf("%d of %d comparisons have too few rounds: at most %d, and this question takes at least %d; more rounds: %s", few, of, made, need, More(s, made, need)),
+			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项轮次太少：至多 %[3]d 轮，而这个问题至少需要 %[4]d 轮；增加轮次：%[5]s", few, of, made, need, More(s, made, need)),
 		})
 	}
 	if n := undecided - few - withheld; n > 0 {

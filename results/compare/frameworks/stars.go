@@ -43,7 +43,11 @@ type Row struct {
 	// Questions are about each pair of rated frameworks; none about memory, which
 	// has no verdicts.
 	Questions []Question
-	asked     map[[2]string]int
+	// Made and Needed: the rounds that were made, where no verdict on any pair of the
+	// row was possible with so few, and those that one takes. The row has no stars
+	// then: everyone would share the best rating. 0: verdicts were possible.
+	Made, Needed int
+	asked        map[[2]string]int
 }
 
 // Left is a workload that leaves a row.
@@ -240,6 +244,13 @@ func (s *Subject) separate(row *Row, in map[string]bool, m results.Metric) {
 			r.Stars = r.Own
 		}
 	}
+	if row.tooFew(); row.Needed > 0 {
+		row.Lowest = -1
+		for i := range row.Ratings {
+			row.Ratings[i].Own, row.Ratings[i].Stars = 0, 0
+		}
+		return
+	}
 	for i := range row.Ratings {
 		for j := range row.Ratings {
 			r, other := &row.Ratings[i], row.Ratings[j]
@@ -249,6 +260,23 @@ func (s *Subject) separate(row *Row, in map[string]bool, m results.Metric) {
 			}
 		}
 	}
+}
+
+// tooFew notes the rounds where none of the lines had enough to bound its ratio on
+// either side. With as many as a verdict takes at least, the design may still keep
+// its first look for a later round.
+func (row *Row) tooFew() {
+	made, needed := 0, 0
+	for _, q := range row.Questions {
+		for _, l := range q.Lines {
+			c := l.Comparison
+			if c == nil || c.Lo != nil || c.Hi != nil {
+				return
+			}
+			made, needed = max(made, c.Rounds), max(needed, c.RoundsNeeded)
+		}
+	}
+	row.Made, row.Needed = made, max(needed, made+1)
 }
 
 // Question is the one whether the head is better than the base, asked of a pair

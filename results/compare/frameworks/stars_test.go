@@ -100,13 +100,16 @@ func TestSharedStars(t *testing.T) {
 	}{
 		{"equivalent", 0.002, 13, map[string]float64{PyTorch: 5, TensorFlow: 5, JAX: 4}, 0},
 		{"undecided", 1, 13, map[string]float64{PyTorch: 5, TensorFlow: 5, JAX: 5}, 2},
-		{"too few rounds", 0.002, 5, map[string]float64{PyTorch: 5, TensorFlow: 5, JAX: 5}, 1},
+		{"too few rounds", 0.002, 5, map[string]float64{PyTorch: 0, TensorFlow: 0, JAX: 0}, 0},
 	} {
 		s := subject(resultstest.Config{
 			Cells: cells("train", four, "tensorflow", "pytorch", "jax"), Noise: tt.noise, Rounds: tt.rounds, Baseline: "pytorch",
 			Step: times(map[string]float64{"tensorflow": 1.01, "pytorch": 1, "jax": 2}),
 		})
 		row := rowOf(s, Training)
+		if few := tt.rounds == 5; few != (row.Needed > row.Made) || few != (row.Lowest < 0) {
+			t.Errorf("%s: %d rounds made, %d needed, lowest %d", tt.name, row.Made, row.Needed, row.Lowest)
+		}
 		shared := 0
 		for id, want := range tt.want {
 			r := rating(t, row, id)

@@ -17,7 +17,7 @@ type Subject struct {
 	Groups     []Group        // in the order of the plan
 
 	parts     []part
-	of        map[results.Cell]int // the part that planned a cell
+	of        map[results.Cell]int                        // the part that planned a cell
 	summaries map[string]map[results.Cell]compare.Summary // by metric
 }
 
