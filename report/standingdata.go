@@ -14,7 +14,7 @@ type starData struct {
 	Workloads  []string         `json:"workloads"` // names of groups
 	LeftOut    []string         `json:"left_out,omitempty"`
 	Frameworks []starRatingData `json:"frameworks,omitempty"` // none: not measured
-	Questions  []questionData   `json:"questions,omitempty"`  // each pair of rated frameworks
+	Questions  []questionData   `json:"questions,omitempty"`  // pairs of rated frameworks
 	Missing    string           `json:"missing,omitempty"`
 	Command    string           `json:"command,omitempty"`
 	Article    map[string]int   `json:"article,omitempty"` // the source article's stars: an opinion

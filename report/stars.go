@@ -283,6 +283,9 @@ func (v *view) advantage(r frameworks.Row) (*badge, []text) {
 // leading are the questions of the framework with the lowest cost against all
 // others, but for the articles' own.
 func leading(r frameworks.Row) []frameworks.Question {
+	if r.Lowest < 0 {
+		return nil
+	}
 	contender := func(id string) bool { return id == frameworks.TensorFlow || id == frameworks.PyTorch }
 	lowest := r.Ratings[r.Lowest].Framework
 	var list []frameworks.Question

@@ -40,8 +40,8 @@ type Row struct {
 	Left    []Left   // workloads that a framework in the row could not finish
 	Ratings []Rating // one per framework of the run, in its order
 	Lowest  int      // index of the rating with the lowest cost; -1: none is rated
-	// Questions are about each pair of rated frameworks; none about memory, which
-	// has no verdicts.
+	// Questions are about pairs of rated frameworks, see separate; none about memory,
+	// which has no verdicts.
 	Questions []Question
 	// Made and Needed: the rounds that were made, where no verdict on any pair of the
 	// row was possible with so few, and those that one takes. The row has no stars
@@ -216,20 +216,23 @@ func (s *Subject) entries(r *Rating, groups []Group, lowest float64, m results.M
 	}
 }
 
-// separate asks about each pair of rated frameworks. The cost over the lowest is
+// separate asks whom the evidence separates: everyone from the lowest, TensorFlow
+// from PyTorch, and those whose own ratings differ. The cost over the lowest is
 // then the ratio as verdicts see it, paired by round, so that it lies in its own
 // interval. One that is not separated from another shares the higher of their
 // ratings, each by its own cost: sharing does not go on from one to the next.
 func (s *Subject) separate(row *Row, in map[string]bool, m results.Metric) {
-	for i := range row.Ratings {
-		for j := i + 1; j < len(row.Ratings); j++ {
-			a, b := row.Ratings[i].Framework, row.Ratings[j].Framework
-			if in[a.ID] && in[b.ID] {
-				row.asked[[2]string{a.ID, b.ID}] = len(row.Questions)
-				row.Questions = append(row.Questions, s.Ask(s.Side(b), s.Side(a), row.Groups, m))
-			}
+	ask := func(a, b Framework) {
+		if _, asked := row.Question(a.ID, b.ID); asked || a.ID == b.ID || !in[a.ID] || !in[b.ID] {
+			return
 		}
+		row.asked[[2]string{a.ID, b.ID}] = len(row.Questions)
+		row.Questions = append(row.Questions, s.Ask(s.Side(b), s.Side(a), row.Groups, m))
 	}
+	for _, r := range row.Ratings {
+		ask(r.Framework, row.Ratings[row.Lowest].Framework)
+	}
+	ask(Of("tensorflow"), Of("pytorch"))
 	lowest := row.Ratings[row.Lowest].Framework
 	for i := range row.Ratings {
 		r := &row.Ratings[i]
@@ -250,6 +253,13 @@ func (s *Subject) separate(row *Row, in map[string]bool, m results.Metric) {
 			row.Ratings[i].Own, row.Ratings[i].Stars = 0, 0
 		}
 		return
+	}
+	for _, r := range row.Ratings {
+		for _, other := range row.Ratings {
+			if other.Own > r.Own {
+				ask(r.Framework, other.Framework)
+			}
+		}
 	}
 	for i := range row.Ratings {
 		for j := range row.Ratings {
@@ -279,8 +289,8 @@ func (row *Row) tooFew() {
 	row.Made, row.Needed = made, max(needed, made+1)
 }
 
-// Question is the one whether the head is better than the base, asked of a pair
-// of rated frameworks. Asked the other way round it is the same question.
+// Question is the one whether the head is better than the base, if it was asked
+// of that pair. Asked the other way round it is the same question.
 func (row Row) Question(head, base string) (Question, bool) {
 	if i, ok := row.asked[[2]string{head, base}]; ok {
 		return row.Questions[i], true
