@@ -125,11 +125,11 @@ func TestSharedStars(t *testing.T) {
 }
 
 func TestSharingIsNotPassedOn(t *testing.T) {
-	// They cost 1, 1.22 and 1.55 times as much: neighbours are not separated in
+	// They cost 1, 1.4 and 1.8 times as much: neighbours are not separated in
 	// this noise, the ends are.
 	s := subject(resultstest.Config{
-		Cells: cells("train", []string{"Aaa"}, "aaa", "bbb", "ccc"), Noise: 0.33, Rounds: 20, Baseline: "aaa",
-		Step: times(map[string]float64{"aaa": 1, "bbb": 1.22, "ccc": 1.55}),
+		Cells: cells("train", []string{"Aaa"}, "aaa", "bbb", "ccc"), Noise: 0.5, Rounds: 20, Baseline: "aaa",
+		Step: times(map[string]float64{"aaa": 1, "bbb": 1.4, "ccc": 1.8}),
 	})
 	row := rowOf(s, Training)
 	ab, _ := row.Question("aaa", "bbb")
@@ -139,6 +139,9 @@ func TestSharingIsNotPassedOn(t *testing.T) {
 		t.Fatalf("separated %v %v %v: the fixture shows nothing", ab.Separated(), bc.Separated(), ac.Separated())
 	}
 	a, b, c := rating(t, row, "aaa"), rating(t, row, "bbb"), rating(t, row, "ccc")
+	if b.Own == c.Own || a.Own == b.Own {
+		t.Fatalf("stars by themselves %g %g %g: the fixture shows nothing", a.Own, b.Own, c.Own)
+	}
 	if a.Stars != 5 || b.Stars != a.Own || c.Stars != b.Own || c.Stars == 5 {
 		t.Errorf("stars %g %g %g, by themselves %g %g %g", a.Stars, b.Stars, c.Stars, a.Own, b.Own, c.Own)
 	}
@@ -210,7 +213,46 @@ func TestFirstResult(t *testing.T) {
 	if shared[0].Import == nil || *shared[0].Import < 0.03 || *shared[0].First < *shared[0].Import {
 		t.Errorf("%+v", shared[0])
 	}
-	if _, ok := FirstResult.Of(run.Records[0]); ok {
+	forked := run.Records[0]
+	forked.Phases = append([]results.Phase{{Name: "import", WallNS: 5}}, forked.Phases...) // that of its parent
+	if _, ok := FirstResult.Of(forked); ok {
 		t.Error("a trial that imported nothing has a time to its first result")
+	}
+	forked.Shared = false
+	if _, ok := FirstResult.Of(forked); !ok {
+		t.Error("the fixture shows nothing")
+	}
+}
+
+// Cells of merged runs are judged among the rounds of their own run, and cells of
+// two runs are never paired.
+func TestMergedRuns(t *testing.T) {
+	one := resultstest.Run(resultstest.Config{Seed: 1, Cells: cells("train", four[:2], "tensorflow", "pytorch"), Rounds: 13, Noise: 0.01, Baseline: "pytorch",
+		Step: times(map[string]float64{"tensorflow": 2, "pytorch": 1})})
+	two := resultstest.Run(resultstest.Config{Seed: 2, Cells: cells("train", four[2:], "tensorflow", "pytorch"), Rounds: 11, Noise: 0.01, Baseline: "pytorch",
+		Step: times(map[string]float64{"tensorflow": 2, "pytorch": 1})})
+	third := resultstest.Run(resultstest.Config{Seed: 3, Cells: cells("train", four[:1], "jax"), Rounds: 11, Noise: 0.01, Baseline: "pytorch"})
+	for _, r := range []*results.Run{&one, &two, &third} {
+		r.Meta.Policy.MaxRounds, r.Meta.Policy.Until = 13, "max"
+	}
+	merged, err := results.Merge([]results.Run{one, two, third})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(merged)
+	row := rowOf(s, Training)
+	q, ok := row.Question(TensorFlow, PyTorch)
+	if !ok || len(q.Lines) != 4 || q.Tally() != (Tally{Behind: 4}) {
+		t.Fatalf("%v, %+v", ok, q.Tally())
+	}
+	if made := []int{q.Lines[0].Comparison.Rounds, q.Lines[3].Comparison.Rounds}; made[0] != 13 || made[1] != 11 {
+		t.Errorf("rounds %v, want those of each line's own run", made)
+	}
+	if s.Together(one.Meta.Cells[0], two.Meta.Cells[0]) || !s.Together(two.Meta.Cells[0], two.Meta.Cells[1]) {
+		t.Error("cells of two runs are together, or those of one are not")
+	}
+	apart := s.AskPairs("a", "b", []Pair{{one.Meta.Cells[0], third.Meta.Cells[0]}}, 0, stepTime)
+	if apart.Lines[0].Comparison != nil {
+		t.Error("cells of two runs were paired")
 	}
 }
