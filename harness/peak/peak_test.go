@@ -2,6 +2,7 @@ package peak
 
 import (
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -112,6 +113,12 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 	t.Log(took)
+	// The arrays are given back: they are not to stand in any trial's way.
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if held := m.HeapSys - m.HeapReleased; held > 64<<20 {
+		t.Errorf("%d MiB of memory are still held", held>>20)
+	}
 	if none := Measure(nil, []int{1}); none != nil {
 		t.Errorf("without CPUs: %v", none)
 	}
