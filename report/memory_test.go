@@ -66,12 +66,13 @@ func TestMemoryParts(t *testing.T) {
 func TestModelBytes(t *testing.T) {
 	w := results.Work{ParamBytes: 1024, GradientBytes: 1024, OptimizerBytes: 2048, ActivationBytes: 512, InputBytes: 512}
 	old := results.Work{ParamBytes: 1024, ActivationBytes: 512}
+	half := results.Work{ParamBytes: 1024, ActivationBytes: 512, InputBytes: 512} // no gradients
 	infer := results.Work{ParamBytes: 1024, ActivationBytes: 512, InputBytes: 512}
 	for _, test := range []struct {
 		mode string
 		work results.Work
 		said bool
-	}{{"train", w, false}, {"train", old, true}, {"infer", infer, false}, {"infer", old, true}} {
+	}{{"train", w, false}, {"train", old, true}, {"train", half, true}, {"infer", infer, false}, {"infer", old, true}} {
 		got := modelBytes(test.mode, test.work)
 		if said := strings.Contains(got.EN, "nothing else was counted"); said != test.said {
 			t.Errorf("%s %+v: %q", test.mode, test.work, got.EN)
@@ -88,7 +89,7 @@ func TestThinnedKeepsPeaks(t *testing.T) {
 	for i := range int64(1000) {
 		line = append(line, results.Point{NS: i, RSS: 100 + i%7})
 	}
-	line[637].RSS = 5000
+	line[640].RSS = 5000 // between the points that a stride would choose
 	got := thinned(line, plottedPoints)
 	if len(got) > plottedPoints {
 		t.Errorf("%d points", len(got))
