@@ -99,6 +99,9 @@ func TestCurvesOfHostileRecords(t *testing.T) {
 		if n := len(strings.Fields(drawn)); n > curvePoints+5 {
 			t.Errorf("%s: %d points", name, n)
 		}
+		if name == "not finite" && len(strings.Fields(p.Lines[0].Points)) != 2 {
+			t.Errorf("drawn: %s", p.Lines[0].Points)
+		}
 		if name == "many" && !strings.HasSuffix(p.Lines[0].Points, " "+polyline([]point{{997, 996}}, p.X, newAxis(996, round3, text{}))) {
 			t.Errorf("the last point is lost: %s", p.Lines[0].Points[len(p.Lines[0].Points)-20:])
 		}
