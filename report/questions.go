@@ -2,7 +2,9 @@ package report
 
 import (
 	"regexp"
+	"slices"
 
+	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
@@ -180,25 +182,37 @@ func askedOf(name string) text {
 	return same(line(name))
 }
 
-// linked are the distinct workloads of questions; with their mode where a title
-// stands for several.
+// linked are the distinct workloads of questions.
 func (v *view) linked(qs []frameworks.Question) []link {
-	var list []link
-	seen, titles := map[string]bool{}, map[text]int{}
-	modes := map[string]text{}
+	var cells []results.Cell
 	for _, q := range qs {
 		for _, l := range q.Lines {
-			if to := v.groupLink(l.Planned); to.To != "" && !seen[to.To] {
-				seen[to.To] = true
-				titles[to.Text]++
-				modes[to.To] = modeWord(l.Group.Mode)
-				list = append(list, to)
-			}
+			cells = append(cells, l.Planned)
 		}
 	}
-	for i, l := range list {
-		if titles[l.Text] > 1 {
-			list[i].Text = textf("%s (%s)", "%s（%s）", l.Text, modes[l.To])
+	return v.groupLinks(cells)
+}
+
+// groupLinks lead to the groups of cells, each once. Where titles are the same the
+// mode stands beside them, and the settings where that is the same, too.
+func (v *view) groupLinks(cells []results.Cell) []link {
+	var list []link
+	var groups []*group
+	for _, c := range cells {
+		if x := v.judged().cells[c]; x != nil && !slices.Contains(groups, x.group) {
+			groups = append(groups, x.group)
+			list = append(list, link{x.group.ID, x.group.Title})
+		}
+	}
+	for _, more := range []func(*group) text{func(g *group) text { return modeWord(g.Key.Mode) }, func(g *group) text { return g.Detail }} {
+		times := map[text]int{}
+		for _, l := range list {
+			times[l.Text]++
+		}
+		for i, l := range list {
+			if times[l.Text] > 1 {
+				list[i].Text = textf("%s (%s)", "%s（%s）", groups[i].Title, more(groups[i]))
+			}
 		}
 	}
 	return list

@@ -130,9 +130,7 @@ func (v *view) starRow(r frameworks.Row) starRow {
 		row.Article = articleStars(r.Aspect)
 		return row
 	}
-	for _, g := range r.Groups {
-		row.Workloads = append(row.Workloads, v.groupLink(g.Cells[0]))
-	}
+	row.Workloads = v.groupLinks(firstCells(r.Groups))
 	row.Mean = textf("geometric mean of %s", "%s的几何平均", workloadsWord(len(r.Groups)))
 	for _, l := range r.Left {
 		row.Left = append(row.Left, textf("left out: %s, not finished by %s", "未计入：%s（%s 未完成）", v.title(l.Key.Workload), names(l.Unfinished)))
@@ -150,6 +148,15 @@ func (v *view) starRow(r frameworks.Row) starRow {
 	row.Plot = v.costPlot(r)
 	row.Badge, row.Advantage = v.advantage(r)
 	return row
+}
+
+// firstCells are a cell of each group, to link by.
+func firstCells(groups []frameworks.Group) []results.Cell {
+	list := make([]results.Cell, len(groups))
+	for i, g := range groups {
+		list[i] = g.Cells[0]
+	}
+	return list
 }
 
 func names(fs []frameworks.Framework) text {
@@ -347,9 +354,7 @@ func (v *view) costPanel(r frameworks.Row) costPanel {
 		m, _ = results.LookupMetric("peak-memory")
 		p.Unit = text{"peak of the process tree (PSS), median of the memory trials", "进程树峰值（PSS），内存试验的中位数"}
 	}
-	for _, g := range r.Groups {
-		p.Columns = append(p.Columns, v.groupLink(g.Cells[0]))
-	}
+	p.Columns = v.groupLinks(firstCells(r.Groups))
 	for _, rating := range r.Ratings {
 		for _, e := range rating.Entries {
 			row := costRow{Backend: v.entry(e.Backend), Relative: none}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
 
 // TextOptions say what the terminal can show.
@@ -70,6 +72,9 @@ func (v *view) standingText(b *bytes.Buffer, o TextOptions) {
 		}
 		fmt.Fprintf(b, "\n%s\n", t.Render())
 	}
+	notes = slices.DeleteFunc(notes, func(n string) bool { // of every run alike: the page has them
+		return strings.HasPrefix(n, string(frameworks.Distributed)) || strings.HasPrefix(n, string(frameworks.Mobile))
+	})
 	for i, n := range append(notes, v.claimLines()...) {
 		if i == 0 {
 			fmt.Fprintln(b)
