@@ -3,6 +3,8 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,6 +34,18 @@ func TestPageSize(t *testing.T) {
 	var b bytes.Buffer
 	if err := HTML(&b, run, compare.Analyze(run)); err != nil {
 		t.Fatal(err)
+	}
+	if *pages != "" { // for scripts/report-speed
+		var large bytes.Buffer
+		run := sized(1000, 50)
+		if err := HTML(&large, run, compare.Analyze(run)); err != nil {
+			t.Fatal(err)
+		}
+		for name, page := range map[string][]byte{"cells-50": b.Bytes(), "cells-1000": large.Bytes()} {
+			if err := os.WriteFile(filepath.Join(*pages, name+".html"), page, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	const most = 2_500_000
 	if t.Logf("%d bytes", b.Len()); b.Len() > most {

@@ -124,10 +124,11 @@ if ('IntersectionObserver' in window) {
       links[e.target.id].setAttribute('aria-current', 'true');
     });
   }, { rootMargin: '-20% 0px -70% 0px' });
-  document.querySelectorAll('main>section').forEach(function (s) { seen.observe(s); });
+  document.querySelectorAll('main>section').forEach(function (s) { if (links[s.id]) seen.observe(s); });
 }
 
-document.getElementById('save').addEventListener('click', function () {
+var save = document.getElementById('save');
+if (save) save.addEventListener('click', function () {
   var element = document.getElementById('records');
   var json = element.type === 'application/json';
   (json ? Promise.resolve(new Blob([element.textContent], { type: element.type })) : unpacked('records')).then(function (blob) {

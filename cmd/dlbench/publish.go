@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dlbench/dlbench/report"
+	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare"
+)
+
+func newPublish() *cobra.Command {
+	var to, base string
+	cmd := &cobra.Command{
+		Use:   "publish RUN… --to DIR",
+		Short: "Put runs on a static site",
+		Long: `Write a static site that any web server or pages host can serve, and that opens
+from disk: index.html lists the runs, newest first; each run has a folder with its
+report.html, report.md, report.csv, report.json and its own run.json and
+trials.jsonl, so that dlbench reads it as a run; feed.xml is an Atom feed, index.json
+the list for programs.
+
+Publishing into the same folder again adds runs and replaces those that are already
+there in their newer state; it keeps all others. Files are written whole or not at
+all, and the same runs give the same bytes.`,
+		Example: `  dlbench publish results/runs/articles-small-… --to site
+  dlbench publish results/runs/* --to public --base-url https://example.org/dlbench`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("publish: no run: expected the folder of one, or of several")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if to == "" {
+				return errors.New("publish: expected --to with the folder of the site")
+			}
+			if u, err := url.Parse(base); base != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+				return fmt.Errorf("--base-url %q: expected an address such as https://example.org/dlbench", base)
+			}
+			return publish(cmd, args, to, base)
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "`folder` of the site")
+	cmd.Flags().StringVar(&base, "base-url", "", "`address` of the site, for the links of the feed (default: relative links)")
+	return cmd
+}
+
+func publish(cmd *cobra.Command, args []string, to, base string) error {
+	site, err := readSite(to)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(to, 0o777); err != nil {
+		return err
+	}
+	for _, arg := range args {
+		if err := cmd.Context().Err(); err != nil {
+			return exitError{code: exitInterrupted, err: errors.New("interrupted")}
+		}
+		run, err := readRun(cmd, arg)
+		if err != nil {
+			return err
+		}
+		for i, w := range run.Warnings { // a site does not tell where its runs came from
+			run.Warnings[i] = strings.ReplaceAll(w, filepath.Clean(run.Dir)+string(filepath.Separator), "")
+		}
+		analysis := compare.Analyze(run)
+		p := site.Add(report.Describe(run, analysis))
+		if err := publishRun(filepath.Join(to, p.Folder), run, analysis); err != nil {
+			return fmt.Errorf("%s: %w", arg, err)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		write func(*bytes.Buffer) error
+	}{
+		{"index.html", func(b *bytes.Buffer) error { return site.HTML(b) }},
+		{"feed.xml", func(b *bytes.Buffer) error { return site.Feed(b, base) }},
+		{"index.json", func(b *bytes.Buffer) error { return site.JSON(b) }},
+	} {
+		var b bytes.Buffer
+		if err := f.write(&b); err != nil {
+			return err
+		}
+		if err := replaceFile(filepath.Join(to, f.name), b.Bytes()); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; open %s\n", to, plural(len(site.Runs), "run"), filepath.Join(to, "index.html"))
+	return nil
+}
+
+// readSite reads the site that is there, if there is one. A folder that holds
+// something else is left alone.
+func readSite(dir string) (report.Site, error) {
+	path := filepath.Join(dir, "index.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return report.Site{}, err
+		}
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), unfinished) {
+				return report.Site{}, fmt.Errorf("%s is not empty and holds no site of dlbench (no index.json, but %q); hint: choose a new folder", dir, e.Name())
+			}
+		}
+		return report.Site{}, nil
+	}
+	if err != nil {
+		return report.Site{}, err
+	}
+	site, err := report.ReadSite(data)
+	if err != nil {
+		return report.Site{}, fmt.Errorf("%s: not the index of a site of dlbench: %w", path, err)
+	}
+	return site, nil
+}
+
+// unfinished ends the names of folders that were not written to their end.
+const unfinished = ".partial"
+
+// publishRun writes a run's folder beside where it belongs, and then puts it there.
+func publishRun(dir string, run results.Run, a compare.Analysis) error {
+	partial := dir + unfinished
+	if err := os.RemoveAll(partial); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(partial, 0o777); err != nil {
+		return err
+	}
+	defer os.RemoveAll(partial)
+	for _, name := range report.SiteFiles {
+		path := filepath.Join(partial, name)
+		if strings.HasPrefix(name, "report.") {
+			if err := writeReport(path, run, a); err != nil {
+				return err
+			}
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(run.Dir, name))
+		if errors.Is(err, fs.ErrNotExist) { // it ended before its first trial
+			content, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := replaceFile(path, content); err != nil {
+			return err
+		}
+	}
+	old := dir + ".old" + unfinished
+	if err := os.RemoveAll(old); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer os.RemoveAll(old)
+	if err := os.Rename(partial, dir); err != nil {
+		return errors.Join(err, os.Rename(old, dir))
+	}
+	return nil
+}
