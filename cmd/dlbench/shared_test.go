@@ -128,7 +128,7 @@ func TestSharedFaults(t *testing.T) {
 	}{
 		{"sigkill-in-measure", results.EndCrashed, "measure", "SIGKILL", "killed by SIGKILL", "about to be killed\n"},
 		{"parent-killed", results.EndCrashed, "measure", "SIGKILL", "killed by SIGKILL", ""},
-		{"fails-after-bye", results.EndCrashed, "measure", "", "after the last reply: exit code 2", "fails after bye, as it should"},
+		{"fails-after-bye", results.EndCrashed, "learn", "", "after the last reply: exit code 2", "fails after bye, as it should"},
 		{"half-json", results.EndProtocol, "measure", "", "not a JSON object", ""},
 		{"wrong-loss", results.EndWrong, "check", "", "loss ", ""},
 		{"alloc-runaway", results.EndOOM, "measure", "", "the memory limit is 1024.0 MiB", ""},
@@ -138,7 +138,7 @@ func TestSharedFaults(t *testing.T) {
 			_, its, _ := shared(t, tt.fault, "limits: {trial: 20s, memory: 1GiB}")
 			kind := results.KindTime
 			if tt.fault == "wrong-loss" || tt.fault == "fails-after-bye" { // found in the check trials
-				kind, tt.phase = results.KindCheck, "check"
+				kind = results.KindCheck
 			}
 			n := 0
 			for _, r := range its {
