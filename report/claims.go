@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/dlbench/dlbench/results/compare/claims"
@@ -72,9 +73,9 @@ func (v *view) claimRow(o claims.Outcome) claimRow {
 	for _, m := range o.Missing {
 		r.Missing = append(r.Missing, foreignNames(m))
 	}
-	for _, q := range o.Questions {
+	for i, q := range o.Questions {
 		if len(q.Lines) > 0 {
-			r.Questions = append(r.Questions, v.questionTable(q))
+			r.Questions = append(r.Questions, v.questionTable(o.ID+"-q"+strconv.Itoa(i), q))
 		}
 	}
 	return r

@@ -146,14 +146,16 @@ func (v *view) effortRows() []effortRow {
 				all = append(all, must(a.of(*values[i])))
 			}
 		}
-		if len(all) == 0 {
+		if len(all) == 0 && !(a.installed && slices.ContainsFunc(j.subject.Frameworks, v.builtIn)) {
 			row.Why = a.why
 			rows = append(rows, row)
 			continue
 		}
-		top := slices.Min(all)
-		if a.more {
+		top, marked := 0.0, len(all) > 0 && slices.Min(all) != slices.Max(all)
+		if marked && a.more {
 			top = slices.Max(all)
+		} else if marked {
+			top = slices.Min(all)
 		}
 		for i, f := range j.subject.Frameworks {
 			cell := effortValue{Framework: headOf(f), Value: same(none)}
@@ -162,7 +164,7 @@ func (v *view) effortRows() []effortRow {
 				if v.differ(f, a) {
 					cell.Entry = same(v.entry(e.Backend).Label)
 				}
-				if must(a.of(*e)) == top && slices.Min(all) != slices.Max(all) {
+				if marked && must(a.of(*e)) == top {
 					cell.Best = a.best
 				}
 			} else if v.builtIn(f) && a.installed {

@@ -309,3 +309,32 @@ func TestHostileFrameworks(t *testing.T) {
 		t.Error("the name of a framework is not escaped, or does not show")
 	}
 }
+
+// Every link of these sections leads to something on the page.
+func TestStandingLinks(t *testing.T) {
+	run := rivals()
+	page := renderHTML(t, run, compare.Analyze(run))
+	ids := map[string]int{}
+	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		ids[m[1]]++
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("%d elements have the id %q", n, id)
+		}
+	}
+	links := 0
+	for _, id := range standingSections {
+		for _, m := range regexp.MustCompile(` (?:href="#|aria-labelledby=")([^"]*)"`).FindAllStringSubmatch(between(t, page, `<section id="`+id+`"`, "</section>"), -1) {
+			for to := range strings.FieldsSeq(m[1]) {
+				links++
+				if ids[to] == 0 {
+					t.Errorf("%s: a link leads to %q, which is not there", id, to)
+				}
+			}
+		}
+	}
+	if links < 100 {
+		t.Errorf("%d links, expected every figure to have one", links)
+	}
+}

@@ -101,6 +101,7 @@ func comparisonsWord(n int) text { return counts(n, "comparison", "项比较") }
 
 // questionTable is a question, line by line.
 type questionTable struct {
+	ID     string // of its caption
 	Metric text
 	Ratio  text // what the ratio is of
 	Family text
@@ -118,9 +119,10 @@ type questionLine struct {
 	Badge      badge
 }
 
-func (v *view) questionTable(q frameworks.Question) questionTable {
+func (v *view) questionTable(id string, q frameworks.Question) questionTable {
 	w := wordsOf(q.Metric.Name)
 	t := questionTable{
+		ID:     id,
 		Metric: askedOf(q.Metric.Name),
 		Ratio:  textf("%s ÷ %s", "%s ÷ %s", sideWord(q.Head), sideWord(q.Base)),
 		Family: textf("%s share %s", "%s共用误报率 %s", comparisonsWord(q.Family), percent(v.judged().subject.Policy.Alpha)),

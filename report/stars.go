@@ -371,10 +371,10 @@ func (v *view) costPanel(r frameworks.Row) costPanel {
 		}
 	}
 	if q, ok := r.Question(frameworks.TensorFlow, frameworks.PyTorch); ok {
-		p.Questions = append(p.Questions, v.questionTable(q))
+		p.Questions = append(p.Questions, v.questionTable(aspectID(r.Aspect)+"-q0", q))
 	}
-	for _, q := range leading(r) {
-		p.Questions = append(p.Questions, v.questionTable(q))
+	for i, q := range leading(r) {
+		p.Questions = append(p.Questions, v.questionTable(aspectID(r.Aspect)+"-q"+strconv.Itoa(i+1), q))
 	}
 	return p
 }
