@@ -63,8 +63,10 @@ func (v *view) embed() (template.HTML, text, error) {
 	a.Left = append(a.Left, "records")
 	left = append(left, text{"records", "记录"})
 	packed, err := pack(a)
-	if err == nil && packed == "" {
-		err = errors.New("report: what was planned is too large for a page")
+	if err == nil && packed == "" { // names of many megabytes
+		a.Runs, a.Left = nil, append(a.Left, "the plan")
+		left = append(left, text{"the plan", "计划"})
+		packed, err = pack(a)
 	}
 	return template.HTML(packed), leftOut(left), err
 }
@@ -186,7 +188,7 @@ func ReadEmbedded(r io.Reader) (Embedded, error) {
 	if err != nil {
 		return Embedded{}, fmt.Errorf("the records of the page: %w", err)
 	}
-	if len(a.Runs) == 0 {
+	if len(a.Runs) == 0 && len(a.Left) == 0 {
 		return Embedded{}, errors.New("the page holds no run")
 	}
 	return Embedded{Form: string(mark[1]), Runs: a.Runs, Left: a.Left}, nil

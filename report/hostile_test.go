@@ -210,6 +210,21 @@ func TestHostile(t *testing.T) {
 			t.Errorf("the tables have %d bytes", len(body))
 		}
 	})
+	t.Run("a million characters", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes seconds")
+		}
+		run, a := hostile(strings.Repeat("长<b>x ", 1_000_000/6))
+		run.Records, run.Meta.Cells, a.Groups = run.Records[:6], run.Meta.Cells[:6], a.Groups[:1]
+		page := renderHTML(t, run, a)
+		safe(t, page)
+		if body, _, _ := strings.Cut(page, `<script type="application/json"`); len(body) > 4<<20 {
+			t.Errorf("the tables have %d bytes", len(body))
+		}
+		if e, err := ReadEmbedded(strings.NewReader(page)); err == nil && len(e.Left) == 0 {
+			t.Error("all records are said to be in the page")
+		}
+	})
 }
 
 // What a run can lack, it lacks.
