@@ -26,8 +26,8 @@ var table = []struct {
 		"Each graph or compiled entry is held against the eager entry of its framework. Confirmed if it is faster on every workload; contradicted if on at least one it is slower or shown not to differ.",
 		"把每个静态图或编译形式与同一框架的动态图形式相比。若在每个负载上都更快，即为属实；只要在一个负载上更慢，或证明没有差异，即为不符。"}}, graphFaster},
 	{Claim{"C7", Text{"tf.function moves between the two without cost in code", "tf.function 切换两种模式无需改代码"}, Text{
-		"By lines of adapter code, where both forms did the same proven work: confirmed if tensorflow-function takes at most 5 % more lines than tensorflow; contradicted if it takes more.",
-		"在两种形式都证明计算相同的前提下比较适配代码行数：若 tensorflow-function 比 tensorflow 至多多 5%，即为属实；超过则为不符。"}}, functionCostsNoCode},
+		"By lines of adapter code, where both forms did the same proven work: confirmed if tensorflow-function takes at most 5 % more lines than tensorflow; contradicted if it takes more. Lines are counted by file, so what this tells is whether it needs code of its own.",
+		"在两种形式都证明计算相同的前提下比较适配代码行数：若 tensorflow-function 比 tensorflow 至多多 5%，即为属实；超过则为不符。行数按文件计，因此能说明的是它是否需要单独的代码。"}}, functionCostsNoCode},
 	{Claim{"C8", Text{"Mixed precision saves memory and time", "混合精度节省显存与时间"}, Text{
 		"Mixed against f32, same workload and entry: confirmed if each pair takes less time and less peak memory; contradicted if at least one takes no less of either.",
 		"同一负载、同一后端，混合精度与 f32 相比：若每一对的时间与内存峰值都更少，即为属实；只要有一对在时间或内存上并不更少，即为不符。"}}, mixedSaves},
