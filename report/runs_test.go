@@ -1,6 +1,8 @@
 package report
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +84,11 @@ func TestPageOfTwoRuns(t *testing.T) {
 		t.Errorf("the page of the page's runs is another: %v", err)
 	}
 	safe(t, page)
+	if *pages != "" {
+		if err := os.WriteFile(filepath.Join(*pages, "two-runs.html"), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Cells of two runs stand apart even where they have the same settings.
