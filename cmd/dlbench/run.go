@@ -16,7 +16,6 @@ import (
 
 	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/harness/host"
-	"github.com/dlbench/dlbench/harness/peak"
 	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
@@ -111,7 +110,9 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 		progress.warn("the noise floor of this host is not quoted: " + err.Error())
 	}
 	if !resume { // a run keeps those that it began with
-		meta.Peaks = peak.Measure(mask, threadCounts(plan))
+		if meta.Peaks, err = peaksOf(ctx, mask, threadCounts(plan)); err != nil {
+			progress.warn("the peaks of the machine were not measured: " + err.Error())
+		}
 	}
 	journal, earlier, err := openJournal(out, meta, resume)
 	if err != nil {

@@ -22,6 +22,9 @@ func newWorker() *cobra.Command {
 			if fault, ok := strings.CutPrefix(args[0], "fake:"); ok {
 				return serveFake(fault)
 			}
+			if request, ok := strings.CutPrefix(args[0], peaksPrefix); ok {
+				return servePeaks(cmd.OutOrStdout(), request)
+			}
 			entry, err := catalog.Find(catalog.Entries(), args[0])
 			if err != nil {
 				return err
