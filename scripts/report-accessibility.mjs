@@ -1,13 +1,13 @@
 // What report-browser asks of a page for people who do not see it, do not use a
 // mouse, or read it on paper.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { inflateSync } from 'node:zlib';
 
 const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 // axe judges the page in every width, colour scheme and language, charts closed and
-// everything else open: whole once, then of each table the first rows, because the
-// rows after them are of the same kinds and a long page takes minutes.
+// everything else open: whole once unless it is long, else of each table the first
+// rows, because those after them are of the same kinds and would take minutes.
 export async function axe(open, expect, bilingual) {
   if (!process.env.DLBENCH_AXE) {
     console.log('report-browser: skipped: accessibility by axe, because there is no npm to get it with');
@@ -20,7 +20,8 @@ export async function axe(open, expect, bilingual) {
       await t.evaluate(source + ';0');
       await t.evaluate('document.querySelectorAll("details:not([data-chart]):not(#raw)").forEach(function(d){d.open=true})');
       for (const zh of bilingual ? [false, true] : [false]) {
-        if (width < 1400 || dark || zh) await t.evaluate('document.querySelectorAll("tbody").forEach(function(b){[].slice.call(b.rows, 3).forEach(function(r){r.remove()})})');
+        const long = (await t.evaluate('document.querySelectorAll("main *").length')) > 20000;
+        if (long || width < 1400 || dark || zh) await t.evaluate('document.querySelectorAll("tbody").forEach(function(b){[].slice.call(b.rows, 3).forEach(function(r){r.remove()})})');
         if (zh) await t.click('label[for=lang-zh]');
         const found = await t.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(function (r) {
           return r.violations.map(function (v) {
@@ -84,11 +85,32 @@ export async function paper(open, expect, file, picture) {
   writeFileSync(file, pdf);
   const pages = (pdf.toString('latin1').match(/\/Type\s*\/Page\b(?!s)/g) || []).length;
   expect(pages > 0, 'print: the PDF has no page');
-  const text = spawnSync('pdftotext', [file, '-'], { encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (text.error) {
-    console.log(`report-browser: PDF of ${pages} pages; skipped: its text, because there is no pdftotext (Debian: poppler-utils)`);
-    return;
+  const lines = textOf(pdf);
+  for (const w of words) expect(lines.some((l) => l.includes(w)), `print: the PDF lacks the text ${JSON.stringify(w)} of a table`);
+  console.log(`report-browser: PDF of ${pages} pages with the captions of ${words.length} tables`);
+}
+
+// textOf is the text of a PDF as Chromium writes it, read once by the glyph table of
+// each of its fonts: what is text in one of them is text.
+function textOf(pdf) {
+  const streams = [];
+  for (let at = 0; (at = pdf.indexOf('stream', at)) >= 0; at += 6) {
+    if (pdf.toString('latin1', at - 3, at) === 'end') continue;
+    const begin = at + (pdf[at + 6] === 13 ? 8 : 7), end = pdf.indexOf('endstream', begin);
+    try {
+      streams.push(inflateSync(pdf.subarray(begin, end)).toString('latin1'));
+    } catch { /* an image, or not compressed */ }
   }
-  for (const w of words) expect(text.stdout.includes(w), `print: the PDF lacks the text ${JSON.stringify(w)} of a table`);
-  console.log(`report-browser: PDF of ${pages} pages with the captions of its tables`);
+  const hex = streams.filter((s) => / T[jJ]\b/.test(s) || />\s*T[jJ]/.test(s)).map((s) => [...s.matchAll(/<([0-9A-Fa-f]+)>/g)].map((m) => m[1]).join('')).join('');
+  return streams.filter((s) => s.includes('begincmap')).map((cmap) => {
+    const glyphs = new Map(), unit = (h) => parseInt(h, 16);
+    for (const [, block] of cmap.matchAll(/beginbfchar([^]*?)endbfchar/g))
+      for (const [, g, u] of block.matchAll(/<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})/g)) glyphs.set(unit(g), unit(u));
+    for (const [, block] of cmap.matchAll(/beginbfrange([^]*?)endbfrange/g))
+      for (const [, lo, hi, u] of block.matchAll(/<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>/g))
+        for (let g = unit(lo); g <= unit(hi); g++) glyphs.set(g, unit(u) + g - unit(lo));
+    let text = '';
+    for (let i = 0; i + 4 <= hex.length; i += 4) text += String.fromCharCode(glyphs.get(unit(hex.slice(i, i + 4))) ?? 0xfffd);
+    return text;
+  });
 }
