@@ -5,6 +5,7 @@ package verify
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -47,12 +48,13 @@ func (d Difference) String() string {
 
 // Agrees reports whether the page says what its records say.
 func (r Result) Agrees() bool {
-	for _, d := range r.Differences {
-		if d.Verdict || !r.OtherForm {
-			return false
-		}
-	}
-	return true
+	return r.VerdictsAgree() && (r.OtherForm || len(r.Differences) == 0)
+}
+
+// VerdictsAgree reports whether each verdict on the page is that of its records,
+// whatever else differs.
+func (r Result) VerdictsAgree() bool {
+	return !slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Verdict })
 }
 
 // Page verifies a page. The error is of a page that cannot be: it is none of
