@@ -74,6 +74,13 @@ func TestRoofline(t *testing.T) {
 			}
 		}
 	}
+	if got := s.Plots[0].Peak.EN; !strings.HasPrefix(got, "peak 90"+nbsp+"GFLOP/s (avx2), memory 12"+nbsp+"GB/s; from 7.50 FLOP per byte") {
+		t.Errorf("the peak reads %q", got)
+	}
+	run.Meta.Peaks[0].Kernel = "go"
+	if got := newView(run, a).roofline().Plots[0].Peak.EN; !strings.Contains(got, "lower bound") {
+		t.Errorf("a peak without vectors reads %q", got)
+	}
 	run.Meta.Peaks[0].FLOPPerSecond = 1e9 // a tenth of what the cells reach
 	s = newView(run, a).roofline()
 	row := s.Panels[0].Rows[0]

@@ -111,7 +111,9 @@ func newRoofPlot(p *results.Peak, groups []*group) roofPlot {
 		Title: textf("%s, %s", "%s，%s", counts(p.Threads, "thread", "线程"), same(line(p.Precision))),
 		Peak:  textf("peak %sFLOP/s", "峰值 %sFLOP/s", unitCount(p.FLOPPerSecond)), Height: roofHeight,
 	}
-	if k := line(p.Kernel); k != "" {
+	if k := line(p.Kernel); k == "go" {
+		plot.Peak = textf("%s (plain Go without vectors: a lower bound of the peak)", "%s（纯 Go，不含向量指令：仅为峰值的下限）", plot.Peak)
+	} else if k != "" {
 		plot.Peak = textf("%s (%s)", "%s（%s）", plot.Peak, k)
 	}
 	xs, ys := []float64{}, []float64{p.FLOPPerSecond}
