@@ -102,6 +102,7 @@ func comparisonsWord(n int) text { return counts(n, "comparison", "项比较") }
 // questionTable is a question, line by line.
 type questionTable struct {
 	ID     string // of its caption
+	Of     string // id of what else names it; empty: nothing
 	Metric text
 	Ratio  text // what the ratio is of
 	Family text

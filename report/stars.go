@@ -376,6 +376,9 @@ func (v *view) costPanel(r frameworks.Row) costPanel {
 	for i, q := range leading(r) {
 		p.Questions = append(p.Questions, v.questionTable(aspectID(r.Aspect)+"-q"+strconv.Itoa(i+1), q))
 	}
+	for i := range p.Questions { // training and inference ask the same
+		p.Questions[i].Of = "s-" + p.ID
+	}
 	return p
 }
 

@@ -75,7 +75,7 @@ export async function paper(open, expect, file, picture) {
   const white = await t.evaluate('getComputedStyle(document.body).backgroundColor');
   expect(white === 'rgb(255, 255, 255)' || white === 'rgba(0, 0, 0, 0)', `print: the page is not on white but on ${white}`);
   expect((await t.evaluate('document.documentElement.scrollWidth')) <= 1032, 'print: the page is wider than the paper');
-  const words = await t.evaluate('[...document.querySelectorAll("caption")].map(function(c){return c.innerText.trim().split(/\\s+/)[0]}).filter(function(w){return /^[A-Za-z]{3,}$/.test(w)}).slice(0, 20)');
+  const words = await t.evaluate('[...document.querySelectorAll("caption")].filter(function(c){return c.checkVisibility()}).map(function(c){return c.innerText.trim().split(/\\s+/)[0]}).filter(function(w){return /^[A-Za-z]{3,}$/.test(w)}).slice(0, 20)');
   await t.pictureWhole(picture);
   await t.close();
   const print = await open();
