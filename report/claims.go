@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 type claimSection struct {
 	section
 	Reading text // how claims are read
+	Unasked bool // nothing in the run speaks to any of them: the table stays closed
 	Claims  []claimRow
 }
 
@@ -54,6 +56,9 @@ func (v *view) claims() claimSection {
 	for _, o := range outcomes {
 		s.Claims = append(s.Claims, v.claimRow(o))
 	}
+	s.Unasked = !slices.ContainsFunc(outcomes, func(o claims.Outcome) bool {
+		return o.Verdict != claims.Open || len(o.Questions) > 0 || len(o.Counts) > 0
+	})
 	return s
 }
 
@@ -62,6 +67,9 @@ func (v *view) claimsLead() text {
 	n := map[claims.Verdict]int{}
 	for _, o := range v.judged().claims {
 		n[o.Verdict]++
+	}
+	if all := len(v.judged().claims); n[claims.Open] == all {
+		return textf("The articles compare TensorFlow with PyTorch and make %d claims. This run answers none of them.", "文章比较 TensorFlow 与 PyTorch，共有 %d 个论断。本次运行未能回答其中任何一个。", all)
 	}
 	return textf("Of %d claims of the articles %d are confirmed, %d contradicted and %d open, for this host and these settings.",
 		"文章中的 %d 个论断：%d 个属实，%d 个不符，%d 个待定；只对这台主机和这些设置成立。",
