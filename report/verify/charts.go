@@ -55,7 +55,8 @@ func (w *walker) values(a, b any, path string) {
 		if !ok {
 			break
 		}
-		keys := maps.Clone(y)
+		keys := map[string]any{}
+		maps.Copy(keys, y)
 		maps.Copy(keys, x)
 		for _, k := range slices.Sorted(maps.Keys(keys)) {
 			p, inA := x[k]
