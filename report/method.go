@@ -10,9 +10,9 @@ type methodSection struct {
 
 func (v *view) method() methodSection {
 	least, most := v.roundLimits()
-	family := textf("Only comparisons with the baseline are judged (%d here), and all of them share one chance of a false alarm; everything else is description.", "只对与基准的比较下结论（此处 %d 项），它们共用一个总体误报率；其余仅作描述。", v.analysis.Family)
+	family := textf("In the tables of speed only comparisons with the baseline are judged (%d here), and all of them share one chance of a false alarm. The stars, the claims and when compiling pays are questions of their own, each with a chance of its own; everything else is description.", "速度各表只对与基准的比较下结论（此处 %d 项），它们共用一个总体误报率。星级、论断与编译何时回本各是独立的问题，各有自己的误报率；其余仅作描述。", v.analysis.Family)
 	if len(v.run.Parts) > 0 {
-		family = textf("Only comparisons with the baseline are judged (%d here), and those of one run share one chance of a false alarm; everything else is description. No verdict is about cells of two runs.", "只对与基准的比较下结论（此处 %d 项），同一次运行的比较共用一个总体误报率；其余仅作描述。不同运行的单元之间不下结论。", v.analysis.Family)
+		family = textf("In the tables of speed only comparisons with the baseline are judged (%d here), and those of one run share one chance of a false alarm. The stars, the claims and when compiling pays are questions of their own, each with a chance of its own; everything else is description. No verdict is about cells of two runs.", "速度各表只对与基准的比较下结论（此处 %d 项），同一次运行的比较共用一个总体误报率。星级、论断与编译何时回本各是独立的问题，各有自己的误报率；其余仅作描述。不同运行的单元之间不下结论。", v.analysis.Family)
 	}
 	process := text{"One trial is one fresh child process; the sample is the trial, never the step.", "一次试验就是一个全新的子进程；样本是试验，而不是训练步。"}
 	if v.sharedTrials() > 0 {
