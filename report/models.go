@@ -36,8 +36,8 @@ func (v *view) models() modelSection {
 		ID: "models", Nav: text{"The models", "模型"},
 		Title: text{"The models, layer by layer", "各模型的逐层结构"},
 		Lead: text{
-			"What every backend was given. Shapes, operations and activations are those of one example, forward; 2 operations per multiply-add. Parameters and activations are counts of values.",
-			"每个后端拿到的都是这些模型。形状、运算量与激活值均按单个样本的一次前向计算；一次乘加计 2 次运算。参数与激活值以个数计。",
+			"What every backend was given. Shapes, operations and activations are those of one example, forward; 2 operations per multiply-add. A training step counts one forward pass and two such for the gradients; the roofline leaves out the gradient of the network's input. Parameters and activations are counts of values.",
+			"每个后端拿到的都是这些模型。形状、运算量与激活值均按单个样本的一次前向计算；一次乘加计 2 次运算。一个训练步按一次前向加两倍于前向的梯度计算计；屋顶线一节不含首层对网络输入的梯度。参数与激活值以个数计。",
 		},
 	}}
 	seen := map[string]bool{}

@@ -25,6 +25,7 @@ type roofPanel struct {
 	ID            string
 	Title, Detail text
 	Intensity     text
+	Counted       text // what the operations hold, where they are not counted as elsewhere
 	Axis          axis
 	Limit         string // position of 100 %
 	Rows          []roofRow
@@ -46,7 +47,7 @@ type roofRow struct {
 
 // achieved is a cell's FLOP/s with the interval of its throughput.
 func (c *cell) achieved() interval {
-	flops := float64(c.work().ModelFLOPs)
+	flops, _ := c.operations()
 	if flops <= 0 {
 		return interval{}
 	}
@@ -90,7 +91,8 @@ func leastBytes(c results.Cell, w results.Work) (float64, bool) {
 func (c *cell) intensity() (float64, bool) {
 	w := c.work()
 	bytes, ok := leastBytes(c.Cell, w)
-	return float64(w.ModelFLOPs) / bytes, ok && w.ModelFLOPs > 0
+	flops, _ := c.operations()
+	return flops / bytes, ok && flops > 0
 }
 
 // peak is the roof for a group's cells: measured by their run with their number
@@ -122,8 +124,8 @@ func (v *view) roofline() rooflineSection {
 		ID: "roofline", Nav: text{"Roofline", "屋顶线"},
 		Title: text{"How much of the machine is used", "用到了多少机器性能"},
 		Lead: text{
-			"FLOP/s that a backend reaches: the multiply-adds of the model, 2 FLOP each, divided by the median time per step. The peak was measured on this machine when the run began: multiply-adds on registers with as many threads and in the same precision. Operations that the model does not count, and work that a backend adds of its own, leave the bar short.",
-			"各后端达到的 FLOP/s：模型中的乘加（每次计 2 FLOP）除以每步时间的中位数。峰值在运行开始时于本机实测：同样的线程数与精度，在寄存器上连续乘加。模型未计入的运算与后端自身的额外开销都会使条形变短。",
+			"FLOP/s that a backend reaches: the multiply-adds of the model, 2 FLOP each, divided by the median time per step. Training counts one forward pass and two such for the gradients, less the gradient of the network's input, which nobody needs and no backend computes. The peak was measured on this machine when the run began: multiply-adds on registers with as many threads and in the same precision. Operations that the model does not count, and work that a backend adds of its own, leave the bar short.",
+			"各后端达到的 FLOP/s：模型中的乘加（每次计 2 FLOP）除以每步时间的中位数。训练按一次前向加两倍于前向的梯度计算计，但不含首层对网络输入的梯度：没有用处，各后端也都不算。峰值在运行开始时于本机实测：同样的线程数与精度，在寄存器上连续乘加。模型未计入的运算与后端自身的额外开销都会使条形变短。",
 		},
 	}}
 	if !slices.ContainsFunc(v.parts(), func(r results.Run) bool { return len(r.Meta.Peaks) > 0 }) {
@@ -155,6 +157,12 @@ func (v *view) again() string {
 
 func (v *view) roofPanel(g *group) roofPanel {
 	p := roofPanel{ID: g.ID, Title: g.Title, Detail: g.Detail}
+	if slices.ContainsFunc(g.cells, func(c *cell) bool { _, whole := c.operations(); return whole }) {
+		p.Counted = text{
+			"counted as three forward passes, the gradient of the network's input with them: this run lists no layers",
+			"按三次前向计，含首层对网络输入的梯度：本次运行没有逐层记录",
+		}
+	}
 	top, peak := 0.0, v.peak(g)
 	for _, c := range g.cells {
 		if peak == nil {

@@ -45,6 +45,7 @@ type cell struct {
 	summary    *compare.Summary
 	comparison *compare.Comparison // nil: the baseline, or not compared
 	baseline   bool
+	layers     []results.Layer // of its workload; none in older runs
 }
 
 // trial is one record with its anchor.
@@ -99,6 +100,7 @@ func newView(run results.Run, a compare.Analysis) *view {
 			ID: fmt.Sprintf("c%d", n), Cell: c, group: g,
 			Backend:  identify(c.Backend, kinds[c.Backend]),
 			baseline: c.Backend == v.baselineName(),
+			layers:   v.parts()[g.part].Meta.Workloads[c.Workload].Layers,
 		}
 		g.cells = append(g.cells, x)
 		cells[c] = x
