@@ -27,6 +27,7 @@ type starRatingData struct {
 	Cost         *float64 `json:"cost_to_lowest,omitempty"`
 	CostLo       *float64 `json:"cost_to_lowest_low,omitempty"`
 	CostHi       *float64 `json:"cost_to_lowest_high,omitempty"`
+	ProcessPeak  *float64 `json:"process_peak_bytes,omitempty"` // of a row about memory, whose cost is above import
 	NotSeparated []string `json:"not_separated_from,omitempty"`
 	Finished     int      `json:"finished"`
 	Of           int      `json:"of"`
@@ -85,7 +86,7 @@ func (v *view) starData() []starData {
 		}
 		for _, x := range r.Ratings {
 			y := starRatingData{
-				Framework: x.Framework.Name, Stars: x.Stars, OwnStars: x.Own, Cost: finite(x.Relative), CostLo: finite(x.Lo), CostHi: finite(x.Hi),
+				Framework: x.Framework.Name, Stars: x.Stars, OwnStars: x.Own, Cost: finite(x.Relative), CostLo: finite(x.Lo), CostHi: finite(x.Hi), ProcessPeak: finite(x.Process),
 				Finished: x.Finished, Of: x.Of,
 			}
 			for _, f := range x.Shared {

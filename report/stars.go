@@ -44,6 +44,7 @@ type starCell struct {
 	To        string // anchor of the rows behind it
 	Ratio     string
 	Range     text
+	Process   text // peak of the whole process, where the cost is of a part of it
 	Note      text // whose rating it shares, or why it has none
 	Article   string
 }
@@ -105,8 +106,8 @@ func (v *view) starRules() []text {
 	p := v.judged().subject.Policy
 	return []text{
 		{
-			"Stars = 5 − log₂(cost ÷ lowest cost in the row), to the nearest half, at least 1: each doubling of the cost takes one star. Cost of speed: time per example; cost of memory: peak of the process tree (PSS) in memory trials, counted from nothing. Both are geometric means over the workloads of the row, each framework with its entry of smallest median on each workload.",
-			"星数 = 5 − log₂(开销 ÷ 该行最低开销)，取最接近的半星，至少 1 星：开销每翻一倍少一颗星。速度的开销是每个样本的时间；内存的开销是内存试验中进程树的峰值（PSS），从零算起。两者都取该行各负载的几何平均；每个框架在每个负载上由中位数最小的形式代表。",
+			"Stars = 5 − log₂(cost ÷ lowest cost in the row), to the nearest half, at least 1: each doubling of the cost takes one star. Cost of speed: time per example; cost of memory: what the workload took, the peak of the process tree (PSS) in memory trials less its level after import, which is the size of a library; the whole process’s peak stands beside it in words and is not rated. Both are geometric means over the workloads of the row, each framework with its entry of smallest median on each workload.",
+			"星数 = 5 − log₂(开销 ÷ 该行最低开销)，取最接近的半星，至少 1 星：开销每翻一倍少一颗星。速度的开销是每个样本的时间；内存的开销是负载本身所占：内存试验中进程树的峰值（PSS）减去导入后的水平，后者只是库本身的大小；整个进程的峰值以文字附在旁边，不参与评级。两者都取该行各负载的几何平均；每个框架在每个负载上由中位数最小的形式代表。",
 		},
 		textf(
 			"Two frameworks whose mean is not shown to differ by more than %[1]s share the higher rating. Each pair of frameworks in a row is a question of its own: all pairs of their entries on all workloads of the row share a chance of %[2]s of any wrong verdict, so that choosing the best entry costs nothing.",
@@ -204,6 +205,9 @@ func (v *view) starCell(r frameworks.Rating, lowest, memory bool) starCell {
 	case !memory:
 		_, c.Range = showRatio(interval{r.Relative, finite(r.Lo), finite(r.Hi)})
 	}
+	if r.Process != nil {
+		c.Process = textf("process %s", "进程 %s", bytesize(*r.Process))
+	}
 	if len(r.Shared) > 0 {
 		c.Note = textf("own cost: %s; not separated from %s", "自身开销对应 %s 星；与 %s 未分出高下", starCount(r.Own), names(r.Shared))
 	}
@@ -258,8 +262,8 @@ func (v *view) advantage(r frameworks.Row) (*badge, []text) {
 	if r.Aspect == frameworks.Memory {
 		b := badge{"i-q", "b-open", text{"no verdict", "不下结论"}}
 		return &b, []text{textf(
-			"%s has the lowest peak. Peaks are read in one or two memory trials per cell and not in every round, so the stars follow the rule but nothing is judged.",
-			"%s 的峰值最低。内存峰值只取自每个单元一两次内存试验，而不是每轮都测，因此星数只按规则得出，不作判断。", sameName(r.Ratings[r.Lowest].Framework))}
+			"%s has the lowest peak above import. Peaks are read in one or two memory trials per cell and not in every round, so the stars follow the rule but nothing is judged.",
+			"%s 高出导入后的峰值最低。内存峰值只取自每个单元一两次内存试验，而不是每轮都测，因此星数只按规则得出，不作判断。", sameName(r.Ratings[r.Lowest].Framework))}
 	}
 	var list []text
 	var b *badge
@@ -351,8 +355,8 @@ func (v *view) costPanel(r frameworks.Row) costPanel {
 	p := costPanel{ID: aspectID(r.Aspect) + "-entries", Title: aspectWord(r.Aspect), Unit: text{"median time per example", "每个样本时间的中位数"}}
 	m, _ := results.LookupMetric("step-time")
 	if r.Aspect == frameworks.Memory {
-		m, _ = results.LookupMetric("peak-memory")
-		p.Unit = text{"peak of the process tree (PSS), median of the memory trials", "进程树峰值（PSS），内存试验的中位数"}
+		m, _ = results.LookupMetric("peak-memory-above-import")
+		p.Unit = text{"peak of the process tree (PSS) above its level after import, median of the memory trials", "进程树峰值（PSS）高出导入后水平的部分，内存试验的中位数"}
 	}
 	p.Columns = v.groupLinks(firstCells(r.Groups))
 	for _, rating := range r.Ratings {

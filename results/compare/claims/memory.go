@@ -60,8 +60,8 @@ func memoryComparable(s *frameworks.Subject, o *Outcome) {
 		o.explain(s)
 	}
 	peak := Count{Text{
-		"peak of the process tree in memory trials (PSS), geometric mean over the training workloads, best entry each; no verdict",
-		"内存试验中进程树的峰值（PSS），各训练负载取最优形式后的几何平均；不是结论",
+		"peak of the process tree (PSS), libraries included, geometric mean over the training workloads, best entry each; no verdict",
+		"内存试验中进程树的峰值（PSS，含库本身），各训练负载取最优形式后的几何平均；不是结论",
 	}, "B", nil}
 	for _, d := range []frameworks.Side{tf, pt} {
 		if v, ok := geometric(s, d, groups, metric("peak-memory")); ok {

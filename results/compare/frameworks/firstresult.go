@@ -85,7 +85,7 @@ func (s *Subject) Efforts(run results.Run) []Effort {
 					answers = append(answers, imported+build+first)
 				}
 			}
-			if m := s.Summary(c, metric("peak-memory-above-import")).Median; m != nil {
+			if m := s.Summary(c, aboveImport).Median; m != nil {
 				above = append(above, max(0, *m))
 			}
 		}

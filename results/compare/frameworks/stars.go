@@ -63,11 +63,15 @@ type Rating struct {
 	// over the row's groups. Lo and Hi are what the evidence leaves of it; nil:
 	// unbounded, without verdicts, or the lowest itself.
 	Relative, Lo, Hi *float64
-	Own              float64 // stars by its own cost; 0: not rated
-	Stars            float64 // with the higher rating of whom it is not separated from
-	Shared           []Framework
-	Finished, Of     int // groups that it finished, of those planned in the row for anyone
-	Entries          []EntryCost
+	// Process is what the whole process took at its peak in bytes, libraries and all,
+	// of a row about memory: the geometric mean over the row's groups of the cells
+	// that the cost is of. nil: not rated, or another row.
+	Process      *float64
+	Own          float64 // stars by its own cost; 0: not rated
+	Stars        float64 // with the higher rating of whom it is not separated from
+	Shared       []Framework
+	Finished, Of int // groups that it finished, of those planned in the row for anyone
+	Entries      []EntryCost
 }
 
 // EntryCost is one entry of a framework in a row.
@@ -90,8 +94,10 @@ func (s *Subject) Rows() []Row {
 	return rows
 }
 
-// planned are the groups and the metric of an aspect. Memory is that of training,
-// where there is any: at inference most of the peak is the import.
+// planned are the groups and the metric of an aspect. Memory is what the workload
+// cost above the level after import, since that level is the size of a library,
+// which no workload changes; and that of training, where there is any: at
+// inference there is little else than parameters.
 func (s *Subject) planned(a Aspect) ([]Group, results.Metric) {
 	switch a {
 	case Training:
@@ -100,9 +106,9 @@ func (s *Subject) planned(a Aspect) ([]Group, results.Metric) {
 		return s.Mode("infer"), stepTime
 	case Memory:
 		if groups := s.Mode("train"); len(groups) > 0 {
-			return groups, metric("peak-memory")
+			return groups, aboveImport
 		}
-		return s.Mode("infer"), metric("peak-memory")
+		return s.Mode("infer"), aboveImport
 	}
 	return nil, results.Metric{}
 }
@@ -172,6 +178,9 @@ func (s *Subject) rate(row *Row, in map[string]bool, m results.Metric) {
 		r.Relative = new(costs[i] / lowest)
 		r.Own = Stars(*r.Relative)
 		r.Stars = r.Own
+		if m.Memory {
+			r.Process = s.process(row.Groups, r.Framework.ID, m)
+		}
 	}
 	if !m.Memory {
 		s.separate(row, in, m)
@@ -186,6 +195,21 @@ func (s *Subject) cost(groups []Group, cells func(Group) []results.Cell, m resul
 		sum += math.Log(*best.Median)
 	}
 	return math.Exp(sum / float64(len(groups)))
+}
+
+// process is the geometric mean of the whole process's peaks in the cells that
+// stand for a framework under a metric; nil: one of them has none.
+func (s *Subject) process(groups []Group, id string, m results.Metric) *float64 {
+	var sum float64
+	for _, g := range groups {
+		best, _ := s.Best(s.Entries(g, id), m)
+		whole := s.Summary(best.Cell, metric("peak-memory"))
+		if !Ranked(whole) {
+			return nil
+		}
+		sum += math.Log(*whole.Median)
+	}
+	return new(math.Exp(sum / float64(len(groups))))
 }
 
 // entries are those of a framework, each by itself.

@@ -129,8 +129,11 @@ func (s *Subject) Mode(mode string) []Group {
 	return list
 }
 
-// Metric of questions about speed.
-var stepTime = metric("step-time")
+// The metrics of speed, and of what a workload cost in memory.
+var (
+	stepTime    = metric("step-time")
+	aboveImport = metric("peak-memory-above-import")
+)
 
 func metric(name string) results.Metric {
 	m, _ := results.LookupMetric(name)
