@@ -68,9 +68,15 @@ func version(backend string) string {
 
 func (v *view) breakEven() breakEvenTable {
 	t := breakEvenTable{Lead: text{
-		"Compiling costs time before the first step and may save some in every step. Start: import, build and first step, each the median over timed trials, the compiler included. The entry is compared with the eager entry of the same framework under a family of its own, all rows of this table together; only where the verdict is “faster” is there a step at which it catches up: the extra start divided by the time saved per step, both by medians. The range below follows from the range of the ratio alone.",
-		"编译要在第一步之前付出时间，换来每一步可能的节省。启动指导入、构建与第一步（含编译），各取计时试验的中位数。每一行与同一框架的动态图形式比较，本表各行共用一个检验族；只有结论为“更快”时才存在追平的步数：多出的启动时间 ÷ 每步节省的时间，均取中位数。下方的范围只由速度比的范围推出。",
+		"Compiling costs time before the first step and may save some in every step. Start: import, build and first step, each the median over timed trials, the compiler included. The entry is compared with the eager entry of the same framework under a family of its own, all rows of this table together; only where the verdict is “faster” is there a step at which it catches up: the extra start divided by the time saved per step, both by medians. The range below follows from the range of the ratio.",
+		"编译要在第一步之前付出时间，换来每一步可能的节省。启动指导入、构建与第一步（含编译），各取计时试验的中位数。每一行与同一框架的动态图形式比较，本表各行共用一个检验族；只有结论为“更快”时才存在追平的步数：多出的启动时间 ÷ 每步节省的时间，均取中位数。下方的范围由速度比的范围推出。",
 	}}
+	if v.sharedTrials() > 0 {
+		t.Lead = textf(
+			"%s %s Half the range of those imports, of both entries together, widens the range of steps; an extra start of less than that gives no number of steps. An import that was read once counts as unknown.",
+			"%s%s这些导入时间的半极差（两种形式相加）会加宽步数范围；多出的启动时间小于它时不给出步数。只测得一次的导入时间视为未知。",
+			t.Lead, importsPooled)
+	}
 	pairs := v.pairings()
 	if len(pairs) == 0 {
 		t.Why = text{
@@ -115,16 +121,24 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 		}
 		return row
 	}
-	extra := s1 - s0
+	extra, spread := s1-s0, p.eager.importSpread()+p.compiled.importSpread()
 	row.Extra = duration(extra * 1e9)
+	even := math.Abs(extra) < spread // so that no number of steps follows
 	switch x.Verdict {
 	case compare.Improved:
 	case compare.Regressed:
 		row.Steps = text{"never: its steps are slower", "永不：每步反而更慢"}
+		if n := math.Floor(extra / (k0 - k1)); even {
+			row.Steps = text{"its steps are slower; the start does not differ measurably", "每步反而更慢；启动时间没有可测出的差别"}
+		} else if extra < 0 && n >= 1 && n < 1e15 {
+			row.Steps = textf("ahead until step %s: its steps are slower", "第 %s 步之前领先：每步反而更慢", whole(int64(n)))
+		}
 		return row
 	case compare.Equivalent:
 		row.Steps = text{"never: nothing is saved per step", "永不：每步没有节省"}
-		if extra <= 0 {
+		if even {
+			row.Steps = text{"nothing is saved per step; the start does not differ measurably", "每步没有节省；启动时间没有可测出的差别"}
+		} else if extra <= 0 {
 			row.Steps = text{"costs nothing, saves nothing", "不增开销，也无节省"}
 		}
 		return row
@@ -133,6 +147,10 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 		return row
 	default:
 		row.Steps = row.Badge.Word
+		return row
+	}
+	if even {
+		row.Steps = text{"the start does not differ measurably", "启动时间没有可测出的差别"}
 		return row
 	}
 	if extra <= 0 {
@@ -147,14 +165,14 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 	row.Steps = textf("after %s steps", "%s 步之后", whole(n))
 	row.After = textf("%s after the start", "启动后 %s", duration((s1+float64(n)*k1)*1e9))
 	// The faster, the sooner: the upper end of the ratio is the lower one of steps.
-	steps := func(ratio *float64) (int64, bool) {
+	steps := func(extra float64, ratio *float64) (int64, bool) {
 		if ratio == nil {
 			return 0, false
 		}
 		return catchUp(extra, k0*(1 - 1 / *ratio))
 	}
-	lo, okLo := steps(speeds.Hi)
-	hi, okHi := steps(speeds.Lo)
+	lo, okLo := steps(extra-spread, speeds.Hi)
+	hi, okHi := steps(extra+spread, speeds.Lo)
 	switch {
 	case okLo && okHi && lo == hi:
 	case okLo && okHi:

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,7 @@ func TestBreakEven(t *testing.T) {
 		{"pays", fast, 2e9, "after 3", true}, // about 1.98 s over 5 ms: 390 to 400 steps
 		{"starts sooner", fast, 1e6, "from the first step on", false},
 		{"slower", 20e-3, 2e9, "never: its steps are slower", false},
+		{"slower steps, a sooner start", 14e-3, 1e6, "ahead until step 4:", false}, // 19 ms less, 4 ms more per step
 		{"equivalent", slow * 0.99, 2e9, "never: nothing is saved per step", false},
 		{"on the margin", slow / 1.05, 2e9, "undecided", false},
 	} {
@@ -111,6 +113,76 @@ func TestBreakEven(t *testing.T) {
 				t.Errorf("the range %q does not hold %v", table.Rows[0].StepsIv.EN, want)
 			}
 		}
+	}
+}
+
+// In a run of forked trials the imports that were read say how well a start is
+// known: where the extra start is less, no number of steps follows.
+func TestBreakEvenOfForkedTrials(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		imports []int64 // of the two memory trials of each entry
+		steps   string
+		lo, hi  float64 // of the range of steps
+	}{
+		// The first step takes 1.98 s more, a step saves 5 ms of 10: 396 steps.
+		{"same imports", []int64{1e9, 1e9}, "after 3", 370, 420},
+		{"uncertain by 1 s", []int64{1e9, 2e9}, "after 3", 180, 620},
+		{"uncertain by 3 s", []int64{1e9, 4e9}, "the start does not differ measurably", 0, 0},
+		{"read once, 0.9 s", []int64{0.9e9}, "after 3", 30, 780},
+		{"read once, 1.5 s", []int64{1.5e9}, "the start does not differ measurably", 0, 0},
+	} {
+		first := map[bool]int64{true: 2e9, false: 20e6}
+		run := twoForms(
+			func(b string) float64 { return map[bool]float64{true: 5e-3, false: 10e-3}[strings.Contains(b, "-")] },
+			func(b string) int64 { return first[strings.Contains(b, "-")] })
+		run = sharedRun(run)
+		seen := map[string]int{}
+		for _, r := range run.Records {
+			k := seen[r.Cell.Backend]
+			if r.Cell.Backend != "pytorch" && r.Cell.Backend != "pytorch-compile" || r.Round != 1 || k >= len(test.imports) {
+				continue
+			}
+			seen[r.Cell.Backend]++
+			r.Kind, r.Shared, r.Round = results.KindMemory, false, 0
+			r.Phases = append([]results.Phase{{Name: "import", WallNS: test.imports[k]}}, r.Phases...)
+			run.Records = append(run.Records, r)
+		}
+		row := newView(run, compare.Analyze(run)).breakEven().Rows[0]
+		if row.Compiled.Name != "pytorch-compile" || !strings.HasPrefix(row.Steps.EN, test.steps) {
+			t.Errorf("%s: %s: %q, want %q", test.name, row.Compiled.Name, row.Steps.EN, test.steps)
+		}
+		lo, hi, ok := strings.Cut(row.StepsIv.EN, "–")
+		if ok != (test.hi > 0) {
+			t.Errorf("%s: range %q", test.name, row.StepsIv.EN)
+		} else if ok && (figureOf(t, lo) < test.lo || figureOf(t, lo) > 1.15*test.lo+20 || figureOf(t, hi) > test.hi || figureOf(t, hi) < 0.9*test.hi) {
+			t.Errorf("%s: range %q, want about %v–%v", test.name, row.StepsIv.EN, test.lo, test.hi)
+		}
+	}
+}
+
+// Beside the baseline, too, a start that is not known better gives no step.
+func TestAheadOfForkedTrials(t *testing.T) {
+	fresh := resultstest.Run(resultstest.Config{Seed: 5, Memory: true, Rounds: 10})
+	run := sharedRun(fresh)
+	for i := range run.Records {
+		if r := &run.Records[i]; r.Kind == results.KindMemory {
+			r.Phases = slices.Clone(r.Phases)
+			r.Phases[0].WallNS = []int64{1e9, 3e9}[i%2]
+		}
+	}
+	said := map[bool]int{}
+	for k, r := range map[bool]results.Run{false: fresh, true: run} {
+		for _, p := range newView(r, compare.Analyze(r)).time().Panels {
+			for _, row := range p.Rows {
+				if strings.Contains(row.Ahead.EN, "do not differ measurably") {
+					said[k]++
+				}
+			}
+		}
+	}
+	if said[false] != 0 || said[true] == 0 {
+		t.Errorf("starts that do not differ: %d of fresh trials, %d of forked ones", said[false], said[true])
 	}
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
@@ -52,8 +53,7 @@ func (v *view) time() timeSection {
 		Chart: chartPart{"ec-time", text{"Interactive chart: the same parts", "交互图表：同样的各段"}},
 	}}
 	if v.sharedTrials() > 0 {
-		s.Lead = textf("%s A forked trial imports nothing: in its place stands the import of the cell's memory trial, a process of its own.",
-			"%s派生的试验没有导入阶段：以该单元内存试验（独立进程）的导入时间代替。", s.Lead)
+		s.Lead = textf("%s %s", "%s%s", s.Lead, importsPooled)
 	}
 	for i, p := range waiting {
 		s.Phases = append(s.Phases, legendItem{"ph" + string(rune('0'+i)), phaseWord(p)})
@@ -77,14 +77,56 @@ func (c *cell) phases() (parts []float64, ok bool) {
 	return parts, true
 }
 
+// importsPooled says whose import stands in the place of that of forked trials.
+var importsPooled = text{
+	"A forked trial imports nothing: in its place stands the median import of all memory trials of the backend, which are processes of their own.",
+	"派生的试验没有导入阶段：以该后端全部内存试验（独立进程）导入时间的中位数代替。",
+}
+
+// poolImports gives each cell the imports of all trials of its backend that were
+// not forked: what an import takes does not depend on the cell.
+func (v *view) poolImports() {
+	type entry struct {
+		part    int
+		backend string
+	}
+	pools := map[entry][]float64{}
+	for _, c := range v.cells() {
+		at := entry{c.group.part, c.Cell.Backend}
+		for _, t := range c.trials {
+			if ns, ok := phaseNS("import")(t.Record); ok && t.Record.End == results.EndOK && !t.Record.Shared {
+				pools[at] = append(pools[at], ns/1e9)
+			}
+		}
+	}
+	for _, c := range v.cells() {
+		c.imports = pools[entry{c.group.part, c.Cell.Backend}]
+	}
+}
+
 // phase is the median in seconds of a phase of timed trials. Those that were
-// forked have no import: then it is that of the memory trials, which are fresh.
+// forked have no import: then it is that of the backend's other trials.
 func (c *cell) phase(name string) float64 {
 	ns, ok := medianOf(c.timed(), phaseNS(name))
 	if !ok && name == "import" {
-		ns, _ = medianOf(c.ended(results.KindMemory), phaseNS(name))
+		s, _ := median(c.imports)
+		return s
 	}
 	return ns / 1e9
+}
+
+// importSpread is by how many seconds the import of a cell of forked trials is
+// uncertain: half the range of those that it is the median of, all of an import
+// that was read once. 0 where every timed trial imports, so that its own rounds
+// measure the start.
+func (c *cell) importSpread() float64 {
+	if _, ok := medianOf(c.timed(), phaseNS("import")); ok || len(c.imports) == 0 {
+		return 0
+	}
+	if len(c.imports) == 1 {
+		return c.imports[0]
+	}
+	return (slices.Max(c.imports) - slices.Min(c.imports)) / 2
 }
 
 func sum(xs []float64) float64 {
@@ -190,6 +232,10 @@ func ahead(c, base *cell) text {
 	}
 	n := (s1 - s0) / (k0 - k1) // both lines meet here
 	switch faster := k1 < k0; {
+	case math.Abs(s1-s0) < base.importSpread()+c.importSpread() && faster:
+		return text{"faster steps; the starts do not differ measurably", "每步更快；启动时间没有可测出的差别"}
+	case math.Abs(s1-s0) < base.importSpread()+c.importSpread():
+		return text{"slower steps; the starts do not differ measurably", "每步更慢；启动时间没有可测出的差别"}
 	case n <= 1 && faster:
 		return text{"ahead from the first step", "从第一步起领先"}
 	case n <= 1:

@@ -46,6 +46,7 @@ type cell struct {
 	comparison *compare.Comparison // nil: the baseline, or not compared
 	baseline   bool
 	layers     []results.Layer // of its workload; none in older runs
+	imports    []float64       // seconds, of all trials of its backend that were not forked
 }
 
 // trial is one record with its anchor.
@@ -144,6 +145,7 @@ func newView(run results.Run, a compare.Analysis) *view {
 			}
 		}
 	}
+	v.poolImports()
 	v.baseline = identify(v.baselineName(), kinds[v.baselineName()])
 	return v
 }
