@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
@@ -72,6 +73,7 @@ type aspect struct {
 	show      func(frameworks.Effort) text
 	more      bool // more is better
 	installed bool // a library inside of dlbench has none of its own
+	alone     bool // it leaves out the other environments that an entry needs
 	best      text
 	why       text // where nobody has it
 }
@@ -85,12 +87,12 @@ func seconds(p *float64) (float64, bool) {
 
 var aspects = []aspect{
 	{
-		installed: true, name: text{"Install size", "安装体积"}, how: text{"the environment on disk", "环境占用的磁盘空间"},
+		installed: true, alone: true, name: text{"Install size", "安装体积"}, how: text{"the environment on disk", "环境占用的磁盘空间"},
 		of: func(e frameworks.Effort) (float64, bool) { return float64(e.DiskBytes), e.DiskBytes > 0 }, show: diskWord,
 		best: text{"smallest", "最小"}, why: text{"not recorded in this run: run it again with environments made by dlbench setup", "本次运行没有记录：请用 dlbench setup 建好的环境重跑"},
 	},
 	{
-		installed: true, name: text{"Install time", "安装用时"}, how: text{"downloads included", "含下载"},
+		installed: true, alone: true, name: text{"Install time", "安装用时"}, how: text{"downloads included", "含下载"},
 		of: func(e frameworks.Effort) (float64, bool) { return float64(e.SetupNS), e.SetupNS > 0 }, show: setupWord,
 		best: text{"shortest", "最短"}, why: text{"not recorded in this run: dlbench setup NAME measures it when it makes the environment", "本次运行没有记录：dlbench setup NAME 在建立环境时测量"},
 	},
@@ -100,7 +102,7 @@ var aspects = []aspect{
 		best: text{"shortest", "最短"}, why: text{"no trial got that far", "没有试验运行到这一步"},
 	},
 	{
-		name: text{"First result", "首个结果"}, how: text{"import, build and first step; median over the cells that each could run", "导入、构建与第一步；各自能运行的单元的中位数"},
+		alone: true, name: text{"First result", "首个结果"}, how: text{"import, build and first step; median over the cells that each could run", "导入、构建与第一步；各自能运行的单元的中位数"},
 		of: func(e frameworks.Effort) (float64, bool) { return seconds(e.First) }, show: func(e frameworks.Effort) text { return secondsWord(e.First) },
 		best: text{"soonest", "最快"}, why: text{"no trial got that far", "没有试验运行到这一步"},
 	},
@@ -127,6 +129,9 @@ func (v *view) effortRows() []effortRow {
 	var rows []effortRow
 	for _, a := range aspects {
 		row := effortRow{Name: a.name, How: a.how}
+		if x := v.exported(); a.alone && !a.installed && !x.Empty() {
+			row.How = textf("%s; %s", "%s；%s", a.how, x)
+		}
 		values := make([]*frameworks.Effort, len(j.subject.Frameworks))
 		var all []float64
 		better := func(x, y float64) bool { return a.more && x > y || !a.more && x < y }
@@ -143,10 +148,12 @@ func (v *view) effortRows() []effortRow {
 				}
 			}
 			if values[i] != nil {
-				all = append(all, must(a.of(*values[i])))
+				if !(a.alone && len(values[i].Needs) > 0) {
+					all = append(all, must(a.of(*values[i])))
+				}
 			}
 		}
-		if len(all) == 0 && !(a.installed && slices.ContainsFunc(j.subject.Frameworks, v.builtIn)) {
+		if !slices.ContainsFunc(values, func(e *frameworks.Effort) bool { return e != nil }) && !(a.installed && slices.ContainsFunc(j.subject.Frameworks, v.builtIn)) {
 			row.Why = a.why
 			rows = append(rows, row)
 			continue
@@ -164,7 +171,7 @@ func (v *view) effortRows() []effortRow {
 				if v.differ(f, a) {
 					cell.Entry = same(v.entry(e.Backend).Label)
 				}
-				if marked && must(a.of(*e)) == top {
+				if marked && must(a.of(*e)) == top && !(a.alone && len(e.Needs) > 0) {
 					cell.Best = a.best
 				}
 			} else if v.builtIn(f) && a.installed {
@@ -205,10 +212,39 @@ func (v *view) builtIn(f frameworks.Framework) bool {
 
 var builtIn = text{"part of dlbench", "内置于 dlbench"}
 
+// withNeeds adds to an entry's own figure what the other environments that it
+// needs take, by name alone where that is not known.
+func withNeeds(own string, e frameworks.Effort, of func(frameworks.Need) string) text {
+	for _, n := range e.Needs {
+		own += " + " + strings.TrimSpace(clean(line(n.Name), 40)+" "+of(n))
+	}
+	return same(own)
+}
+
+// exported says what is left out of the figures of entries whose graphs others
+// export.
+func (v *view) exported() text {
+	var by []text
+	for _, e := range v.judged().efforts {
+		for _, n := range e.Needs {
+			w := textf("%s: its export from %s is not included", "%s：不含从 %s 导出的时间", v.entry(e.Backend).Label, clean(line(n.Name), 40))
+			if !slices.Contains(by, w) {
+				by = append(by, w)
+			}
+		}
+	}
+	return joined(by, "; ", "；")
+}
+
 func diskWord(e frameworks.Effort) text {
 	switch {
 	case e.DiskBytes > 0:
-		return same(bytesize(float64(e.DiskBytes)))
+		return withNeeds(bytesize(float64(e.DiskBytes)), e, func(n frameworks.Need) string {
+			if n.DiskBytes <= 0 {
+				return ""
+			}
+			return bytesize(float64(n.DiskBytes))
+		})
 	case e.BuiltIn:
 		return builtIn
 	}
@@ -218,7 +254,12 @@ func diskWord(e frameworks.Effort) text {
 func setupWord(e frameworks.Effort) text {
 	switch {
 	case e.SetupNS > 0:
-		return same(duration(float64(e.SetupNS)))
+		return withNeeds(duration(float64(e.SetupNS)), e, func(n frameworks.Need) string {
+			if n.SetupNS <= 0 {
+				return ""
+			}
+			return duration(float64(n.SetupNS))
+		})
 	case e.BuiltIn:
 		return builtIn
 	}

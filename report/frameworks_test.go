@@ -58,7 +58,8 @@ func rivals(backends ...string) results.Run {
 	run.Meta.Suite = "articles-small"
 	run.Meta.Backends = map[string]results.Backend{
 		"pytorch": {Environment: "pytorch", DiskBytes: 5 << 30, SetupNS: 61e9, AdapterLines: 219}, "pytorch-compile": {Environment: "pytorch", DiskBytes: 5 << 30, SetupNS: 61e9, AdapterLines: 355},
-		"tensorflow": {Environment: "tensorflow", DiskBytes: 1 << 30, SetupNS: 39e9, AdapterLines: 412}, "tensorflow-function": {Environment: "tensorflow", DiskBytes: 1 << 30, SetupNS: 39e9, AdapterLines: 412},
+		"onnxruntime": {Environment: "onnxruntime", DiskBytes: 144 << 20, SetupNS: 8e9, AdapterLines: 150, Env: map[string]string{"DLBENCH_EXPORT_PYTHON": "{interpreter:pytorch}"}},
+		"tensorflow":  {Environment: "tensorflow", DiskBytes: 1 << 30, SetupNS: 39e9, AdapterLines: 412}, "tensorflow-function": {Environment: "tensorflow", DiskBytes: 1 << 30, SetupNS: 39e9, AdapterLines: 412},
 	}
 	return run
 }

@@ -20,6 +20,7 @@ type quadrant struct {
 	Ghosts      []quadrantPoint
 	Points      []quadrantPoint
 	Left        []identity // entries without an answer to time
+	Exported    text       // what is not in the time of an entry that runs another's graphs
 }
 
 type quadrantName struct {
@@ -69,7 +70,7 @@ const (
 
 // quadrant is nil where no entry has answered.
 func (v *view) quadrant() *quadrant {
-	q := &quadrant{Height: quadrantHeight, Mid: quadrantHeight / 2}
+	q := &quadrant{Height: quadrantHeight, Mid: quadrantHeight / 2, Exported: v.exported()}
 	var placed []frameworks.Effort
 	lo, hi := math.Inf(1), 0.0
 	for _, e := range v.judged().efforts {

@@ -1,6 +1,8 @@
 package frameworks
 
 import (
+	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/dlbench/dlbench/results"
@@ -41,6 +43,8 @@ type Effort struct {
 	SetupNS   int64 // that setting it up took
 	Lines     int   // of the adapter
 	BuiltIn   bool  // it has no environment: a library inside of dlbench
+	// Needs are the environments that it takes besides its own.
+	Needs []Need
 	// Import and First are seconds, Above is bytes of the process tree above the
 	// level after import: the median over the entry's ranked cells.
 	Import, First, Above *float64
@@ -49,6 +53,41 @@ type Effort struct {
 	// Ran of Planned groups of the run ended in a cell that may be ranked; Wrong and
 	// the like are in neither way of counting it.
 	Ran, Planned int
+}
+
+// Need is another environment that an entry takes: ONNX Runtime that of PyTorch,
+// which exports its graphs. 0: not known, because no entry of the run lives there.
+type Need struct {
+	Environment string // pytorch, pytorch@2.14.0
+	Name        string // PyTorch
+	DiskBytes   int64
+	SetupNS     int64
+}
+
+// interpreter is how a run records that a backend's workers are told where the
+// interpreter of an environment is.
+var interpreter = regexp.MustCompile(`\{interpreter:([^{}]{1,100})\}`)
+
+// needs reads from the variables of a backend's workers which environments they
+// take besides their own.
+func needs(meta results.Meta, backend string) []Need {
+	b := meta.Backends[backend]
+	var list []Need
+	for _, k := range slices.Sorted(maps.Keys(b.Env)) {
+		for _, m := range interpreter.FindAllStringSubmatch(b.Env[k], -1) {
+			n := Need{Environment: m[1], Name: Of(m[1]).Name}
+			if n.Environment == b.Environment || slices.ContainsFunc(list, func(o Need) bool { return o.Environment == n.Environment }) {
+				continue
+			}
+			for _, other := range meta.Backends {
+				if other.Environment == n.Environment {
+					n.DiskBytes, n.SetupNS = max(n.DiskBytes, other.DiskBytes), max(n.SetupNS, other.SetupNS)
+				}
+			}
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // Efforts are those of all entries, in the order of the plan.
@@ -65,6 +104,7 @@ func (s *Subject) Efforts(run results.Run) []Effort {
 		e := Effort{
 			Backend: b, Framework: s.Of(b), DiskBytes: meta.DiskBytes, SetupNS: meta.SetupNS, Lines: meta.AdapterLines,
 			BuiltIn: meta.Environment == "" && meta.Worker == "" && goLibraries[s.Of(b).ID], Planned: len(s.Groups),
+			Needs: needs(s.Meta, b),
 		}
 		var imports, firsts, answers, above []float64
 		for _, g := range s.Groups {

@@ -244,6 +244,28 @@ func TestFirstResult(t *testing.T) {
 	}
 }
 
+// ONNX Runtime runs graphs that PyTorch's environment exports, which a run shows
+// by the variables of its workers.
+func TestNeeds(t *testing.T) {
+	run := resultstest.Run(resultstest.Config{Cells: cells("infer", four, "onnxruntime", "pytorch"), Rounds: 3, Noise: 0.01, Baseline: "pytorch"})
+	for _, tt := range []struct {
+		env  map[string]string
+		want []Need
+	}{
+		{nil, nil},
+		{map[string]string{"DLBENCH_EXPORT_PYTHON": "{interpreter:pytorch}", "A": "{cache}/exports", "B": "{interpreter:pytorch}", "C": "{interpreter:onnxruntime}"},
+			[]Need{{"pytorch", "PyTorch", 50, 60}}},
+		{map[string]string{"DLBENCH_EXPORT_PYTHON": "{interpreter:pytorch@2.14.0}"}, []Need{{"pytorch@2.14.0", "PyTorch", 0, 0}}},
+	} {
+		run.Meta.Backends = map[string]results.Backend{
+			"onnxruntime": {Environment: "onnxruntime", DiskBytes: 5, Env: tt.env}, "pytorch": {Environment: "pytorch", DiskBytes: 50, SetupNS: 60},
+		}
+		if got := New(run).Efforts(run)[0].Needs; !slices.Equal(got, tt.want) {
+			t.Errorf("%v: %+v, want %+v", tt.env, got, tt.want)
+		}
+	}
+}
+
 // Cells of merged runs are judged among the rounds of their own run, and cells of
 // two runs are never paired.
 func TestMergedRuns(t *testing.T) {
