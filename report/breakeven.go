@@ -68,8 +68,8 @@ func version(backend string) string {
 
 func (v *view) breakEven() breakEvenTable {
 	t := breakEvenTable{Lead: text{
-		"Compiling costs time before the first step and may save some in every step. Start: import, build and first step, each the median over timed trials, the compiler included. The entry is compared with the eager entry of the same framework under a family of its own, all rows of this table together; only where the verdict is “faster” is there a step at which it catches up: the extra start divided by the time saved per step, both by medians. The range below follows from the range of the ratio.",
-		"编译要在第一步之前付出时间，换来每一步可能的节省。启动指导入、构建与第一步（含编译），各取计时试验的中位数。每一行与同一框架的动态图形式比较，本表各行共用一个检验族；只有结论为“更快”时才存在追平的步数：多出的启动时间 ÷ 每步节省的时间，均取中位数。下方的范围由速度比的范围推出。",
+		"Compiling costs time before the first step and may save some in every step. Start: import, build and first step, each the median over timed trials; compiling is in it unless the compile cache was warm (last column). The entry is compared with the eager entry of the same framework under a family of its own, all rows of this table together; only where the verdict is “faster” is there a step at which it catches up: the extra start divided by the time saved per step, both by medians. The range below follows from the range of the ratio.",
+		"编译要在第一步之前付出时间，换来每一步可能的节省。启动指导入、构建与第一步，各取计时试验的中位数；除编译缓存已热的情形（见末列）外，均含编译。每一行与同一框架的动态图形式比较，本表各行共用一个检验族；只有结论为“更快”时才存在追平的步数：多出的启动时间 ÷ 每步节省的时间，均取中位数。下方的范围由速度比的范围推出。",
 	}}
 	if v.sharedTrials() > 0 {
 		t.Lead = textf(
@@ -123,6 +123,7 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 	}
 	extra, spread := s1-s0, p.eager.importSpread()+p.compiled.importSpread()
 	row.Extra = duration(extra * 1e9)
+	cached := p.compiled.cached()
 	even := math.Abs(extra) < spread // so that no number of steps follows
 	switch x.Verdict {
 	case compare.Improved:
@@ -131,7 +132,7 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 		if n := math.Floor(extra / (k0 - k1)); even {
 			row.Steps = text{"its steps are slower; the start does not differ measurably", "每步反而更慢；启动时间没有可测出的差别"}
 		} else if extra < 0 && n >= 1 && n < 1e15 {
-			row.Steps = textf("ahead until step %s: its steps are slower", "第 %s 步之前领先：每步反而更慢", whole(int64(n)))
+			row.Steps = textf("ahead until step %s: its steps are slower%s", "第 %s 步之前领先：每步反而更慢%s", whole(int64(n)), cached)
 		}
 		return row
 	case compare.Equivalent:
@@ -150,11 +151,11 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 		return row
 	}
 	if even {
-		row.Steps = text{"the start does not differ measurably", "启动时间没有可测出的差别"}
+		row.Steps = textf("%s%s", "%s%s", text{"the start does not differ measurably", "启动时间没有可测出的差别"}, cached)
 		return row
 	}
 	if extra <= 0 {
-		row.Steps = text{"from the first step on", "从第一步起"}
+		row.Steps = textf("%s%s", "%s%s", text{"from the first step on", "从第一步起"}, cached)
 		return row
 	}
 	n, ok := catchUp(extra, k0-k1)
@@ -174,6 +175,12 @@ func breakEvenOf(p pairing, x compare.Comparison) breakEvenRow {
 	lo, okLo := steps(extra-spread, speeds.Hi)
 	hi, okHi := steps(extra+spread, speeds.Lo)
 	switch {
+	case !cached.Empty(): // compiling adds to all of these
+		row.Steps = textf("≥"+nbsp+"%s steps%s", "≥"+nbsp+"%s 步%s", whole(n), cached)
+		row.After = textf("≥"+nbsp+"%s after the start", "启动后 ≥"+nbsp+"%s", duration((s1+float64(n)*k1)*1e9))
+		if okLo {
+			row.StepsIv = same("≥" + nbsp + whole(lo))
+		}
 	case okLo && okHi && lo == hi:
 	case okLo && okHi:
 		row.StepsIv = same(whole(lo) + "–" + whole(hi))
@@ -195,13 +202,23 @@ func catchUp(extra, saved float64) (int64, bool) {
 	return int64(n), true
 }
 
+// cacheStates counts the timed trials of a cell whose compile cache was cold and
+// warm; neither where the compiler keeps none.
+func (c *cell) cacheStates() (cold, warm int) {
+	for _, r := range c.timed() {
+		switch r.Worker.CompileCache {
+		case results.CompileCold:
+			cold++
+		case "warm":
+			warm++
+		}
+	}
+	return cold, warm
+}
+
 // cache says whether the compiler's cache was warm in a cell's timed trials.
 func (c *cell) cache() text {
-	n := map[string]int{}
-	for _, r := range c.timed() {
-		n[r.Worker.CompileCache]++
-	}
-	cold, warm := n[results.CompileCold], n["warm"]
+	cold, warm := c.cacheStates()
 	switch {
 	case cold+warm == 0:
 		return text{"keeps none", "不保留"}
@@ -211,4 +228,17 @@ func (c *cell) cache() text {
 		return text{"warm", "热"}
 	}
 	return textf("cold in %d of %d trials", "%[2]d 次试验中 %[1]d 次为冷", cold, cold+warm)
+}
+
+// cached says, behind a number of steps, that the start does not hold the whole
+// of compiling, for the compile cache was warm; empty where it was not.
+func (c *cell) cached() text {
+	cold, warm := c.cacheStates()
+	switch {
+	case warm == 0:
+		return text{}
+	case cold == 0:
+		return text{" (cache warm: compiling not in it)", "（缓存已热，不含编译）"}
+	}
+	return text{" (cache warm in some trials: compiling only partly in it)", "（部分试验缓存已热，只含部分编译）"}
 }

@@ -116,6 +116,42 @@ func TestBreakEven(t *testing.T) {
 	}
 }
 
+// A start with a warm compile cache does not hold compiling, so that its steps
+// are the fewest that can be.
+func TestBreakEvenOfWarmCache(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		cache func(i int) string
+		first int64
+		en    string
+		zh    string
+		bound bool
+	}{
+		{"warm", func(int) string { return "warm" }, 2e9, " steps (cache warm: compiling not in it)", "（缓存已热，不含编译）", true},
+		{"mixed", func(i int) string { return []string{"warm", "cold"}[i%2] }, 2e9, " steps (cache warm in some trials: compiling only partly in it)", "（部分试验缓存已热，只含部分编译）", true},
+		{"cold", func(int) string { return "cold" }, 2e9, " steps", " 步之后", false},
+		{"no cache", func(int) string { return "" }, 2e9, " steps", " 步之后", false},
+		{"warm and sooner", func(int) string { return "warm" }, 1e6, "from the first step on (cache warm: compiling not in it)", "从第一步起（缓存已热，不含编译）", false},
+	} {
+		first := map[bool]int64{true: test.first, false: 20e6}
+		run := twoForms(
+			func(b string) float64 { return map[bool]float64{true: 5e-3, false: 10e-3}[strings.Contains(b, "-")] },
+			func(b string) int64 { return first[strings.Contains(b, "-")] })
+		for i := range run.Records {
+			run.Records[i].Worker.CompileCache = test.cache(run.Records[i].Round)
+		}
+		row := newView(run, compare.Analyze(run)).breakEven().Rows[0]
+		if !strings.HasSuffix(row.Steps.EN, test.en) || !strings.HasSuffix(row.Steps.ZH, test.zh) {
+			t.Errorf("%s: %q, %q", test.name, row.Steps.EN, row.Steps.ZH)
+		}
+		for _, s := range []string{row.Steps.EN, row.Steps.ZH, row.StepsIv.EN, strings.TrimPrefix(row.After.ZH, "启动后 ")} {
+			if s != "" && strings.HasPrefix(s, "≥") != test.bound {
+				t.Errorf("%s: %q", test.name, s)
+			}
+		}
+	}
+}
+
 // In a run of forked trials the imports that were read say how well a start is
 // known: where the extra start is less, no number of steps follows.
 func TestBreakEvenOfForkedTrials(t *testing.T) {
