@@ -112,12 +112,12 @@ func parse(page, again []byte) (says, means *html.Node, err error) {
 	return says, means, nil
 }
 
-// bare is a page without its packed records, which hold the same runs in other
-// bytes where another version of Go compressed them.
+// bare is a page without what its records are packed to, which holds the same runs
+// in other bytes where another version of Go compressed them. Their place stays.
 func bare(page []byte) []byte {
 	before, rest, _ := bytes.Cut(page, []byte(report.RecordsOpen))
 	_, after, _ := bytes.Cut(rest, []byte("</script>"))
-	return append(before[:len(before):len(before)], after...)
+	return slices.Concat(before, []byte(report.RecordsOpen), after)
 }
 
 func firstDifference(a, b []byte) (at int, inA, inB string) {

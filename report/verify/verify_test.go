@@ -86,6 +86,9 @@ func TestTamperingIsSeen(t *testing.T) {
 		{"the policy", edited(t, page, "default-src", "x-src"), []string{"attribute content of meta"}},
 		{"a comment", edited(t, page, "</body>", "<!-- x --></body>"), []string{"the page says"}},
 		{"white space in a tag", edited(t, page, "<body>", "<body >"), []string{"byte "}},
+		{"the records elsewhere", moveRecords(page, "<title>"), []string{"the page says"}},
+		{"the records in an attribute", moveRecords(page, ` cx="`), []string{"the page says"}},
+		{"the records in the style", moveRecords(page, "<style>"), []string{"the page says"}},
 		{"a record's time", records(func(r *results.Run) {
 			for i := range r.Records {
 				for j := range r.Records[i].BlockNS {
@@ -121,6 +124,13 @@ func swapRecords(page, from string) string {
 	_, other, _ := strings.Cut(from, report.RecordsOpen)
 	other, _, _ = strings.Cut(other, "</script>")
 	return before + report.RecordsOpen + other + "</script>" + after
+}
+
+// moveRecords is a page with its records right behind a mark.
+func moveRecords(page, mark string) string {
+	before, rest, _ := strings.Cut(page, report.RecordsOpen)
+	packed, after, _ := strings.Cut(rest, "</script>")
+	return strings.Replace(before+after, mark, mark+report.RecordsOpen+packed+"</script>", 1)
 }
 
 // removeRow takes the first row out of the raw trials.
