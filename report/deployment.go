@@ -31,6 +31,7 @@ type effortValue struct {
 	Framework frameworkHead
 	Value     text
 	Entry     text // whose value it is
+	Over      text // of how few cells it is
 	Best      text
 }
 
@@ -73,9 +74,11 @@ type aspect struct {
 	show      func(frameworks.Effort) text
 	more      bool // more is better
 	installed bool // a library inside of dlbench has none of its own
-	alone     bool // it leaves out the other environments that an entry needs
-	best      text
-	why       text // where nobody has it
+	// over are the groups that the value is of; nil: it is of none.
+	over  func(frameworks.Effort) []int
+	alone bool // it leaves out the other environments that an entry needs
+	best  text // nil: none of the values is marked
+	why   text // where nobody has it
 }
 
 func seconds(p *float64) (float64, bool) {
@@ -98,17 +101,20 @@ var aspects = []aspect{
 	},
 	{
 		name: text{"Import", "导入"}, how: text{"median over the cells", "各单元的中位数"},
-		of: func(e frameworks.Effort) (float64, bool) { return seconds(e.Import) }, show: func(e frameworks.Effort) text { return secondsWord(e.Import) },
+		over: func(e frameworks.Effort) []int { return e.Over.Import },
+		of:   func(e frameworks.Effort) (float64, bool) { return seconds(e.Import) }, show: func(e frameworks.Effort) text { return secondsWord(e.Import) },
 		best: text{"shortest", "最短"}, why: text{"no trial got that far", "没有试验运行到这一步"},
 	},
 	{
 		alone: true, name: text{"First result", "首个结果"}, how: text{"import, build and first step; median over the cells that each could run", "导入、构建与第一步；各自能运行的单元的中位数"},
-		of: func(e frameworks.Effort) (float64, bool) { return seconds(e.First) }, show: func(e frameworks.Effort) text { return secondsWord(e.First) },
+		over: func(e frameworks.Effort) []int { return e.Over.First },
+		of:   func(e frameworks.Effort) (float64, bool) { return seconds(e.First) }, show: func(e frameworks.Effort) text { return secondsWord(e.First) },
 		best: text{"soonest", "最快"}, why: text{"no trial got that far", "没有试验运行到这一步"},
 	},
 	{
 		name: text{"Ease of use", "易用性"}, how: text{"lines of adapter code for the same workloads", "相同负载的适配代码行数"},
-		of: func(e frameworks.Effort) (float64, bool) { return float64(e.Lines), e.Lines > 0 }, show: linesWord,
+		over: func(e frameworks.Effort) []int { return e.Over.Ran },
+		of:   func(e frameworks.Effort) (float64, bool) { return float64(e.Lines), e.Lines > 0 }, show: linesWord,
 		best: text{"fewest", "最少"}, why: text{"not recorded in this run: run it again with a newer dlbench", "本次运行没有记录：请用较新的 dlbench 重跑"},
 	},
 	{
@@ -118,7 +124,8 @@ var aspects = []aspect{
 	},
 	{
 		name: text{"Memory of the work", "负载所占内存"}, how: text{"peak above the level after import, median over the cells that each could run", "比导入后高出的峰值，各自能运行的单元的中位数"},
-		of: func(e frameworks.Effort) (float64, bool) { return seconds(e.Above) }, show: func(e frameworks.Effort) text { return bytesWord(e.Above) },
+		over: func(e frameworks.Effort) []int { return e.Over.Above },
+		of:   func(e frameworks.Effort) (float64, bool) { return seconds(e.Above) }, show: func(e frameworks.Effort) text { return bytesWord(e.Above) },
 		best: text{"smallest", "最小"}, why: text{"no memory trial in this run", "本次运行没有内存试验"},
 	},
 }
@@ -134,23 +141,15 @@ func (v *view) effortRows() []effortRow {
 		}
 		values := make([]*frameworks.Effort, len(j.subject.Frameworks))
 		var all []float64
-		better := func(x, y float64) bool { return a.more && x > y || !a.more && x < y }
+		every := a.every(j.efforts)
 		for i, f := range j.subject.Frameworks {
 			for k := range j.efforts {
-				e := &j.efforts[k]
-				if e.Framework.ID != f.ID {
-					continue
-				}
-				if x, ok := a.of(*e); ok {
-					if values[i] == nil || better(x, must(a.of(*values[i]))) {
-						values[i] = e
-					}
+				if e := &j.efforts[k]; e.Framework.ID == f.ID && a.better(e, values[i]) {
+					values[i] = e
 				}
 			}
-			if values[i] != nil {
-				if !(a.alone && len(values[i].Needs) > 0) {
-					all = append(all, must(a.of(*values[i])))
-				}
+			if values[i] != nil && a.compares(*values[i], every) {
+				all = append(all, must(a.of(*values[i])))
 			}
 		}
 		if !slices.ContainsFunc(values, func(e *frameworks.Effort) bool { return e != nil }) && !(a.installed && slices.ContainsFunc(j.subject.Frameworks, v.builtIn)) {
@@ -158,7 +157,7 @@ func (v *view) effortRows() []effortRow {
 			rows = append(rows, row)
 			continue
 		}
-		top, marked := 0.0, len(all) > 0 && slices.Min(all) != slices.Max(all)
+		top, marked := 0.0, len(all) > 1 && slices.Min(all) != slices.Max(all)
 		if marked && a.more {
 			top = slices.Max(all)
 		} else if marked {
@@ -171,7 +170,10 @@ func (v *view) effortRows() []effortRow {
 				if v.differ(f, a) {
 					cell.Entry = same(v.entry(e.Backend).Label)
 				}
-				if marked && must(a.of(*e)) == top && !(a.alone && len(e.Needs) > 0) {
+				if n := len(a.cells(*e)); n < every {
+					cell.Over = textf("of %s only", "仅取其中 %s", counts(n, "cell", "个单元"))
+				}
+				if marked && must(a.of(*e)) == top && a.compares(*e, every) {
 					cell.Best = a.best
 				}
 			} else if v.builtIn(f) && a.installed {
@@ -185,6 +187,48 @@ func (v *view) effortRows() []effortRow {
 		effortRow{Name: text{"Community", "社区支持"}, Why: text{"not a property of a run: no trial could tell", "不是运行所能测出的：没有哪次试验能说明"}},
 		effortRow{Name: text{"Learning curve", "学习曲线"}, Why: text{"takes people, not trials: lines of code and time to the first result are as near as numbers get", "要靠人而非试验来衡量：代码行数与首个结果时间已是最接近的数字"}},
 	)
+}
+
+// cells are the groups that a figure is made from, of which only the same compare.
+func (a aspect) cells(e frameworks.Effort) []int {
+	if a.over == nil {
+		return nil
+	}
+	return a.over(e)
+}
+
+// every is how many groups anyone has a figure of.
+func (a aspect) every(all []frameworks.Effort) int {
+	seen := map[int]bool{}
+	for _, e := range all {
+		if _, ok := a.of(e); ok {
+			for _, i := range a.cells(e) {
+				seen[i] = true
+			}
+		}
+	}
+	return len(seen)
+}
+
+// compares reports whether an entry's figure may be called the best of a row: it
+// is of all groups that anyone's is of, and leaves out no environment that it needs.
+func (a aspect) compares(e frameworks.Effort, every int) bool {
+	return !a.best.Empty() && len(a.cells(e)) == every && !(a.alone && len(e.Needs) > 0)
+}
+
+// better reports whether an entry rather than another stands for its framework:
+// the one with figures of more groups, and of as many the better figure. nil: no
+// entry yet.
+func (a aspect) better(e, than *frameworks.Effort) bool {
+	x, ok := a.of(*e)
+	if !ok || than == nil {
+		return ok
+	}
+	if n, m := len(a.cells(*e)), len(a.cells(*than)); n != m {
+		return n > m
+	}
+	y := must(a.of(*than))
+	return a.more && x > y || !a.more && x < y
 }
 
 func must(x float64, _ bool) float64 { return x }

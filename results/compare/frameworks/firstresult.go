@@ -50,6 +50,9 @@ type Effort struct {
 	Import, First, Above *float64
 	// Answer is First of inference alone: from a trained model to its first answer.
 	Answer *float64
+	// Over are the groups of the run that a figure is the median over, by index: two
+	// of them compare only over the same ones.
+	Over struct{ Import, First, Above, Ran []int }
 	// Ran of Planned groups of the run ended in a cell that may be ranked; Wrong and
 	// the like are in neither way of counting it.
 	Ran, Planned int
@@ -107,26 +110,30 @@ func (s *Subject) Efforts(run results.Run) []Effort {
 			Needs: needs(s.Meta, b),
 		}
 		var imports, firsts, answers, above []float64
-		for _, g := range s.Groups {
+		for i, g := range s.Groups {
 			c, ok := g.Planned[b]
 			if !ok || s.Summary(c, stepTime).Status != compare.StatusOK {
 				continue
 			}
 			e.Ran++
+			e.Over.Ran = append(e.Over.Ran, i)
 			imported, ok := s.seconds(c, "import-time", memory[c], "import")
 			if ok {
 				imports = append(imports, imported)
+				e.Over.Import = append(e.Over.Import, i)
 			}
 			build, ok1 := s.seconds(c, "build-time", nil, "")
 			first, ok2 := s.seconds(c, "first-step-time", nil, "")
 			if ok && ok1 && ok2 {
 				firsts = append(firsts, imported+build+first)
+				e.Over.First = append(e.Over.First, i)
 				if c.Mode == "infer" {
 					answers = append(answers, imported+build+first)
 				}
 			}
 			if m := s.Summary(c, aboveImport).Median; m != nil {
 				above = append(above, max(0, *m))
+				e.Over.Above = append(e.Over.Above, i)
 			}
 		}
 		e.Import, e.First, e.Answer, e.Above = median(imports), median(firsts), median(answers), median(above)
