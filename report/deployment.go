@@ -94,10 +94,10 @@ var aspects = []aspect{
 		of: func(e frameworks.Effort) (float64, bool) { return float64(e.DiskBytes), e.DiskBytes > 0 }, show: diskWord,
 		best: text{"smallest", "最小"}, why: text{"not recorded in this run: run it again with environments made by dlbench setup", "本次运行没有记录：请用 dlbench setup 建好的环境重跑"},
 	},
-	{
-		installed: true, alone: true, name: text{"Install time", "安装用时"}, how: text{"downloads included", "含下载"},
+	{ // None of them is marked: nothing tells how much was downloaded.
+		installed: true, alone: true, name: text{"Install time", "安装用时"}, how: text{"as dlbench setup took; what was in the installer’s cache was not downloaded", "dlbench setup 的实际用时；安装器缓存中已有的不再下载"},
 		of: func(e frameworks.Effort) (float64, bool) { return float64(e.SetupNS), e.SetupNS > 0 }, show: setupWord,
-		best: text{"shortest", "最短"}, why: text{"not recorded in this run: dlbench setup NAME measures it when it makes the environment", "本次运行没有记录：dlbench setup NAME 在建立环境时测量"},
+		why: text{"not recorded in this run: dlbench setup NAME measures it when it makes the environment", "本次运行没有记录：dlbench setup NAME 在建立环境时测量"},
 	},
 	{
 		name: text{"Import", "导入"}, how: text{"median over the cells", "各单元的中位数"},

@@ -42,7 +42,7 @@ type Backend struct {
 	Env         map[string]string `json:"env,omitempty"`         // set for its workers, besides Host.Env
 	Environment string            `json:"environment,omitempty"` // name of the framework's environment: pytorch, pytorch@2.14.0
 	DiskBytes   int64             `json:"disk_bytes,omitempty"`  // that the environment takes; 0: not known
-	SetupNS     int64             `json:"setup_ns,omitempty"`    // that setting the environment up took, downloads included; 0: not known
+	SetupNS     int64             `json:"setup_ns,omitempty"`    // that setting the environment up took, with the downloads that it made; 0: not known
 	// AdapterLines are the lines of code, without blank lines and comments, that
 	// teach dlbench this framework; what its entries share counts for each. 0: not
 	// known.
