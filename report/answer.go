@@ -125,7 +125,7 @@ func (t *tally) clause(base string) text {
 			part = textf("%s in %d of %d comparisons", "%[3]d 项比较中 %[2]d 项%[1]s", word, n, total)
 		}
 		if len(ratios) > 0 {
-			part = textf("%s, at a median of %s the speed of %s", "%s（速度是 %[3]s 的%[2]s，中位数）", part, rangeOf(ratios), base)
+			part = textf("%s, at an estimated %s the speed of %s", "%s（速度估计为 %[3]s 的%[2]s）", part, rangeOf(ratios), base)
 		}
 		parts = append(parts, part)
 	}

@@ -50,8 +50,8 @@ func (v *view) ratios() ratioSection {
 			ID: "ratios", Nav: text{"Ratios", "速度比"},
 			Title: textf("Speed relative to %s", "相对 %s 的速度", v.baseline.Label),
 			Lead: textf(
-				"Speed of the row divided by the speed of %[1]s on the workload of the column; below it the range of ratios that the evidence leaves open. Blue: faster; sand: slower. Only a verdict gives a colour: what stands plain is undecided or not judged. Verdicts exist against %[1]s alone; two other rows are not compared with each other here.",
-				"行所示后端的速度除以 %[1]s 在该列负载上的速度；下方是证据尚未排除的比值范围。蓝色为更快，沙色为更慢。只有下了结论的才着色，不着色的尚无定论或未作判断。结论只针对 %[1]s，其余各行之间在此不作比较。",
+				"Speed of the row divided by the speed of %[1]s on the workload of the column, the Hodges-Lehmann estimate over rounds; below it the range of ratios that the evidence leaves open. Blue: faster; sand: slower. Only a verdict gives a colour: what stands plain is undecided or not judged. Verdicts exist against %[1]s alone; two other rows are not compared with each other here.",
+				"行所示后端的速度除以 %[1]s 在该列负载上的速度，取各轮的 Hodges-Lehmann 估计；下方是证据尚未排除的比值范围。蓝色为更快，沙色为更慢。只有下了结论的才着色，不着色的尚无定论或未作判断。结论只针对 %[1]s，其余各行之间在此不作比较。",
 				v.baseline.Label),
 		},
 		Baseline: v.baseline,

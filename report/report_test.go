@@ -181,7 +181,7 @@ func TestReadable(t *testing.T) {
 	run, a := golden(t)
 	page := renderHTML(t, run, a)
 	for _, want := range []string{
-		"dlbench eager is faster in 4 of 5 comparisons, at a median of 1.23× to 1.26× the speed of Gorgonia, not comparable in 1", "dlbench eager 5 项比较中 4 项更快（速度是 Gorgonia 的 1.23 至 1.26 倍，中位数），1 项无法比较",
+		"dlbench eager is faster in 4 of 5 comparisons, at an estimated 1.23× to 1.26× the speed of Gorgonia, not comparable in 1", "dlbench eager 5 项比较中 4 项更快（速度估计为 Gorgonia 的 1.23 至 1.26 倍），1 项无法比较",
 		"13.3\u00a0k", "13.0\u00a0k–13.5\u00a0k", "1.15–1.33", "undecided", "尚无定论", "flaky, not ranked", "needs 662 steps, has 20", "需 662 步，仅 20 步",
 		"smaps_rollup: permission denied", "killed by SIGKILL in measure", "SIGKILL", "last words", "not steady in 1 of 11", "Batches are small so that the suite fits its time.", "批量较小",
 		"incomplete, so not counted: round 12", "Synthetic CPU @ 2.00GHz", "100\u202f480",

@@ -48,8 +48,8 @@ func (v *view) throughput() throughputSection {
 			ID: "throughput", Nav: text{"Throughput", "吞吐量"},
 			Title: text{"Throughput, workload by workload", "各负载的吞吐量"},
 			Lead: textf(
-				"Examples per second: the batch divided by the median time per step over trials, below it a 95 %% interval from that of the median. Ratio: speed divided by the speed of %[1]s in the same round, the median over rounds, so above 1 is faster than %[1]s; below it the range of ratios that all evidence so far leaves open. Only the last column is a verdict; the order of the rows is none.",
-				"每秒样本数：批量除以各次试验每步时间的中位数，下方是由该中位数的 95%% 区间得出的区间。比值：同一轮中本后端的速度除以 %[1]s 的速度，取各轮的中位数，大于 1 即比 %[1]s 更快；下方是现有证据尚未排除的比值范围。只有末列是结论，行的次序不是。", v.baseline.Label),
+				"Examples per second: the batch divided by the median time per step over trials, below it a 95 %% interval from that of the median. Ratio: speed divided by the speed of %[1]s in the same round, the Hodges-Lehmann estimate over rounds (the median of the means of any two rounds, on the logarithm), so above 1 is faster than %[1]s; below it the range of ratios that all evidence so far leaves open. Only the last column is a verdict; the order of the rows is none.",
+				"每秒样本数：批量除以各次试验每步时间的中位数，下方是由该中位数的 95%% 区间得出的区间。比值：同一轮中本后端的速度除以 %[1]s 的速度，取各轮的 Hodges-Lehmann 估计（对数比值两两均值的中位数），大于 1 即比 %[1]s 更快；下方是现有证据尚未排除的比值范围。只有末列是结论，行的次序不是。", v.baseline.Label),
 			Chart: chartPart{"ec-throughput", text{"Interactive chart: every timed trial, round by round", "交互图表：逐轮显示每次计时试验"}},
 		},
 		Baseline:  v.baseline,

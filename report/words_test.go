@@ -150,9 +150,9 @@ func TestCounts(t *testing.T) {
 		of     tally
 		en, zh string
 	}{
-		{tally{faster: 1, up: up}, "faster in its one comparison, at a median of 2.50× the speed of B", "仅有的 1 项比较更快（速度是 B 的 2.50 倍，中位数）"},
-		{tally{slower: 2, down: []float64{0.5, 0.25}}, "slower in all 2 comparisons, at a median of 0.250× to 0.500× the speed of B", "全部 2 项比较均更慢（速度是 B 的 0.250 至 0.500 倍，中位数）"},
-		{tally{faster: 1, up: up, undecided: 2, without: 1}, "faster in 1 of 4 comparisons, at a median of 2.50× the speed of B, undecided in 2, not comparable in 1", "4 项比较中 1 项更快（速度是 B 的 2.50 倍，中位数），2 项尚无定论，1 项无法比较"},
+		{tally{faster: 1, up: up}, "faster in its one comparison, at an estimated 2.50× the speed of B", "仅有的 1 项比较更快（速度估计为 B 的 2.50 倍）"},
+		{tally{slower: 2, down: []float64{0.5, 0.25}}, "slower in all 2 comparisons, at an estimated 0.250× to 0.500× the speed of B", "全部 2 项比较均更慢（速度估计为 B 的 0.250 至 0.500 倍）"},
+		{tally{faster: 1, up: up, undecided: 2, without: 1}, "faster in 1 of 4 comparisons, at an estimated 2.50× the speed of B, undecided in 2, not comparable in 1", "4 项比较中 1 项更快（速度估计为 B 的 2.50 倍），2 项尚无定论，1 项无法比较"},
 	} {
 		if got := test.of.clause("B"); got.EN != test.en || got.ZH != test.zh {
 			t.Errorf("got %q and %q", got.EN, got.ZH)

@@ -49,7 +49,7 @@ type Summary struct {
 
 // Comparison is head against base: one cell of a backend against the same
 // workload and settings of the baseline. Ratio is head / base of the metric,
-// the Hodges-Lehmann median over rounds; Lo and Hi are the range of ratios that the same
+// the Hodges-Lehmann estimate over rounds; Lo and Hi are the range of ratios that the same
 // evidence as the verdict's does not exclude (nil: unbounded on that side).
 type Comparison struct {
 	Base, Head results.Cell
