@@ -3,6 +3,7 @@ package results
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,5 +155,19 @@ func FuzzParseMeta(f *testing.F) {
 func TestLongLine(t *testing.T) {
 	if _, _, _, err := readTrials(strings.NewReader(strings.Repeat(" ", maxLine+1)), "t", nil, (*Record).ownBlocks); err == nil || !strings.Contains(err.Error(), "t:1: longer than") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A look is planned at each round of a policy, so their number has a bound.
+func TestPolicyRoundsAreBounded(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"schema":1,"policy":{"max_rounds":9000000000000000000}}`: "run.json: policy.max_rounds is 9000000000000000000: expected 0 to 100000",
+		`{"schema":1,"policy":{"min_rounds":-1}}`:                  "run.json: policy.min_rounds is -1: expected 0 to 100000",
+		`{"schema":1,"policy":{"min_rounds":7,"max_rounds":20}}`:   "",
+	} {
+		_, err := parseMeta([]byte(text), "run.json")
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
 	}
 }

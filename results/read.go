@@ -89,6 +89,9 @@ func readMeta(path string) (Meta, error) {
 	return parseMeta(data, path)
 }
 
+// maxRounds bounds a policy: what judges it plans a look at each round.
+const maxRounds = 100_000
+
 func parseMeta(data []byte, path string) (Meta, error) {
 	if len(data) > maxMeta {
 		return Meta{}, fmt.Errorf("%s: larger than %d bytes", path, maxMeta)
@@ -96,6 +99,14 @@ func parseMeta(data []byte, path string) (Meta, error) {
 	var m Meta
 	if at, err := strict(data, &m, &m.Schema); err != nil {
 		return Meta{}, fmt.Errorf("%s:%s: %w", path, position(data, at), err)
+	}
+	for _, rounds := range []struct {
+		field string
+		n     int
+	}{{"min_rounds", m.Policy.MinRounds}, {"max_rounds", m.Policy.MaxRounds}} {
+		if rounds.n < 0 || rounds.n > maxRounds {
+			return Meta{}, fmt.Errorf("%s: policy.%s is %d: expected 0 to %d", path, rounds.field, rounds.n, maxRounds)
+		}
 	}
 	seen := map[Cell]bool{}
 	for _, c := range m.Cells {
