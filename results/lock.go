@@ -21,6 +21,16 @@ type lock struct {
 	path string
 }
 
+// Lock keeps other processes that lock it out of a folder, until it is released
+// or the process ends.
+func Lock(dir string) (release func(), err error) {
+	l, err := acquire(dir)
+	if err != nil {
+		return nil, err
+	}
+	return l.release, nil
+}
+
 // acquire locks dir or says who has locked it, at once.
 func acquire(dir string) (*lock, error) {
 	path := filepath.Join(dir, lockFile)

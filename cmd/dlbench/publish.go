@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,8 +29,8 @@ report.html, report.md, report.csv, report.json and its own run.json and
 trials.jsonl, so that dlbench reads it as a run; feed.xml is an Atom feed, index.json
 the list for programs.
 
-Publishing into the same folder again adds runs and replaces those that are already
-there in their newer state; it keeps all others. Files are written whole or not at
+Publishing into the same folder again adds runs and replaces the folders of those
+that are already there in their newer state; it keeps all others. Files are written whole or not at
 all, and the same runs give the same bytes.`,
 		Example: `  dlbench publish results/runs/articles-small-… --to site
   dlbench publish results/runs/* --to public --base-url https://example.org/dlbench`,
@@ -55,30 +56,53 @@ all, and the same runs give the same bytes.`,
 }
 
 func publish(cmd *cobra.Command, args []string, to, base string) error {
-	site, err := readSite(to)
-	if err != nil {
-		return err
+	// All runs are read first: what cannot be read must not leave half a site.
+	runs := make([]results.Run, len(args))
+	for i, arg := range args {
+		var err error
+		if runs[i], err = readRun(cmd, arg); err != nil {
+			return err
+		}
+		for j, w := range runs[i].Warnings { // a site does not tell where its runs came from
+			runs[i].Warnings[j] = strings.ReplaceAll(w, filepath.Clean(runs[i].Dir)+string(filepath.Separator), "")
+		}
 	}
 	if err := os.MkdirAll(to, 0o777); err != nil {
 		return err
 	}
-	for _, arg := range args {
+	release, err := results.Lock(to)
+	if err != nil {
+		return err
+	}
+	defer release()
+	site, err := readSite(to)
+	if err != nil {
+		return err
+	}
+	// The index is there before the first run and after each, so that publishing
+	// that was interrupted leaves a site that the next one goes on with.
+	if err := writeIndex(site, to, base); err != nil {
+		return err
+	}
+	for i, run := range runs {
 		if err := cmd.Context().Err(); err != nil {
 			return exitError{code: exitInterrupted, err: errors.New("interrupted")}
-		}
-		run, err := readRun(cmd, arg)
-		if err != nil {
-			return err
-		}
-		for i, w := range run.Warnings { // a site does not tell where its runs came from
-			run.Warnings[i] = strings.ReplaceAll(w, filepath.Clean(run.Dir)+string(filepath.Separator), "")
 		}
 		analysis := compare.Analyze(run)
 		p := site.Add(report.Describe(run, analysis))
 		if err := publishRun(filepath.Join(to, p.Folder), run, analysis); err != nil {
-			return fmt.Errorf("%s: %w", arg, err)
+			return fmt.Errorf("%s: %w", args[i], err)
+		}
+		if err := writeIndex(site, to, base); err != nil {
+			return err
 		}
 	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; open %s\n", to, plural(len(site.Runs), "run"), filepath.Join(to, "index.html"))
+	return nil
+}
+
+// writeIndex writes what lists the runs of a site.
+func writeIndex(site report.Site, to, base string) error {
 	for _, f := range []struct {
 		name  string
 		write func(*bytes.Buffer) error
@@ -95,23 +119,23 @@ func publish(cmd *cobra.Command, args []string, to, base string) error {
 			return err
 		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; open %s\n", to, plural(len(site.Runs), "run"), filepath.Join(to, "index.html"))
 	return nil
 }
 
 // readSite reads the site that is there, if there is one. A folder that holds
-// something else is left alone.
+// something else is left alone; what a version control system or a pages host
+// keeps there begins with a dot and is none of it.
 func readSite(dir string) (report.Site, error) {
 	path := filepath.Join(dir, "index.json")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return report.Site{}, err
 		}
 		for _, e := range entries {
-			if !strings.HasSuffix(e.Name(), unfinished) {
-				return report.Site{}, fmt.Errorf("%s is not empty and holds no site of dlbench (no index.json, but %q); hint: choose a new folder", dir, e.Name())
+			if name := e.Name(); !strings.HasSuffix(name, unfinished) && !strings.HasPrefix(name, ".") && !slices.Contains(indexFiles, name) {
+				return report.Site{}, fmt.Errorf("%s is not empty and holds no site of dlbench (no index.json, but %q); hint: choose a new folder", dir, name)
 			}
 		}
 		return report.Site{}, nil
@@ -125,6 +149,10 @@ func readSite(dir string) (report.Site, error) {
 	}
 	return site, nil
 }
+
+// indexFiles are what a site that was just begun may hold besides its index.json:
+// the lock, and what is written before.
+var indexFiles = []string{"lock", "index.html", "feed.xml"}
 
 // unfinished ends the names of folders that were not written to their end.
 const unfinished = ".partial"
