@@ -106,8 +106,8 @@ func (v *view) starRules() []text {
 	p := v.judged().subject.Policy
 	return []text{
 		{
-			"Stars = 5 − log₂(cost ÷ lowest cost in the row), to the nearest half, at least 1: each doubling of the cost takes one star. Cost of speed: time per example; cost of memory: what the workload took, the peak of the process tree (PSS) in memory trials less its level after import, which is the size of a library; the whole process’s peak stands beside it in words and is not rated. Both are geometric means over the workloads of the row, each framework with its entry of smallest median on each workload.",
-			"星数 = 5 − log₂(开销 ÷ 该行最低开销)，取最接近的半星，至少 1 星：开销每翻一倍少一颗星。速度的开销是每个样本的时间；内存的开销是负载本身所占：内存试验中进程树的峰值（PSS）减去导入后的水平，后者只是库本身的大小；整个进程的峰值以文字附在旁边，不参与评级。两者都取该行各负载的几何平均；每个框架在每个负载上由中位数最小的形式代表。",
+			"Stars = 5 − log₂(cost ÷ lowest cost in the row), to the nearest half, at least 1: each doubling of the cost takes one star. Cost of speed: time per example; cost of memory: what the workload took, the peak of the process tree (PSS) in memory trials less its level after import, which is the size of a library; the whole process’s peak stands beside it in words and is not rated. Of speed, cost ÷ lowest is the geometric mean over the workloads of the ratios paired by round, as verdicts see them; of memory, that of the ratios of medians. Each framework stands with its entry of smallest median on each workload. The tables of entries below have ratios of medians throughout, which are other figures.",
+			"星数 = 5 − log₂(开销 ÷ 该行最低开销)，取最接近的半星，至少 1 星：开销每翻一倍少一颗星。速度的开销是每个样本的时间；内存的开销是负载本身所占：内存试验中进程树的峰值（PSS）减去导入后的水平，后者只是库本身的大小；整个进程的峰值以文字附在旁边，不参与评级。速度的“开销 ÷ 最低开销”是按轮配对之比在各负载上的几何平均，与下结论所用的比值相同；内存则是中位数之比的几何平均。每个框架在每个负载上由中位数最小的形式代表。下方各形式的表中一律为中位数之比，与此不是同一个数字。",
 		},
 		textf(
 			"Two frameworks whose mean is not shown to differ by more than %[1]s share the higher rating. Each pair of frameworks in a row is a question of its own: all pairs of their entries on all workloads of the row share a chance of %[2]s of any wrong verdict, so that choosing the best entry costs nothing.",
