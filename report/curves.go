@@ -95,8 +95,8 @@ func (v *view) learning() learningSection {
 		ID: "learning", Nav: text{"Learning curves", "学习曲线"},
 		Title: text{"Learning curves, and what a step consists of", "学习曲线与一步的构成"},
 		Lead: text{
-			"Loss and accuracy of the newest check trial of each cell, from the same initial parameters over the same batches, with every dropout rate 0. The curves lie over one another, so the one drawn last hides the others: equal curves prove little to the eye. The table gives the largest relative distance from the oracle's losses; the proof judges it.",
-			"各单元最新一次核对试验的损失与准确率：初始参数相同，批次相同，dropout 率均为 0。曲线彼此重叠，后画的会盖住先画的，肉眼看去相同说明不了什么。表中给出与参考答案损失的最大相对偏差，是否合格由“计算相同的证明”判定。",
+			"Loss and accuracy of the newest check trial of each cell, from the same initial parameters over the same batches, with every dropout rate 0. The curves lie over one another, so the one drawn last hides the others: equal curves prove little to the eye. The table gives the largest relative distance from the oracle's losses. It is not judged; the proof judges the first steps and the last timed one.",
+			"各单元最新一次核对试验的损失与准确率：初始参数相同，批次相同，dropout 率均为 0。曲线彼此重叠，后画的会盖住先画的，肉眼看去相同说明不了什么。表中给出与参考答案损失的最大相对偏差，它不作评判；“计算相同的证明”评判的是最初几步与最后一个计时步。",
 		},
 		Chart: chartPart{"ec-learning", text{"Interactive chart: loss by step", "交互图表：逐步的损失"}},
 	}}
