@@ -98,7 +98,7 @@ func (v *view) answer() text {
 	s := joined(clauses, "; ", "；")
 	t := textf("Against %s on this host: %s.", "在这台主机上与 %s 相比：%s。", v.baseline.Label, s)
 	if all.undecided == all.compared() {
-		t = textf("No difference in speed from %s is decided on this host: %s.", "在这台主机上，与 %s 的速度差异都尚无定论：%s。", v.baseline.Label, s)
+		t = textf("None of the comparisons with %s in this run is decided: %s.", "本次运行与 %s 的各项比较都尚无定论：%s。", v.baseline.Label, s)
 	}
 	return textf("%s%s", "%s%s", t, v.memorySentence())
 }
