@@ -39,10 +39,14 @@ func (v *view) costPlot(r frameworks.Row) *costPlot {
 	}
 	octaves := math.Ceil(math.Log2(top)*4) / 4
 	at := func(cost float64) float64 { return 0.03 + 0.94*math.Log2(cost)/octaves }
+	stride := max(1, int(math.Ceil(octaves/4))) // of labels, which must not meet on a phone
 	p := &costPlot{}
 	for i := 0; float64(i) <= octaves; i++ {
 		cost := math.Exp2(float64(i))
-		t := costTick{X: pct(at(cost)), Cost: shortTimes(cost), Stars: starCount(frameworks.Stars(cost)), Anchor: "middle"}
+		t := costTick{X: pct(at(cost)), Anchor: "middle"}
+		if i%stride == 0 {
+			t.Cost, t.Stars = shortTimes(cost), starCount(frameworks.Stars(cost))
+		}
 		if i == 0 {
 			t.Anchor = "start"
 		} else if at(cost) > 0.93 {
