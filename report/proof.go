@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/dlbench/dlbench/results"
@@ -47,12 +48,19 @@ func (v *view) proof() proofSection {
 			"只有完成的计算相同，速度才可比。每行是一个单元所有试验中误差相对上限最大的一项，与 float64 参考答案相比；张量取其范数或随机投影。相对误差须低于上限，也不得低于下限：误差小到与该精度不符，说明并未真正使用该精度。横条为对数刻度，竖线是上限。",
 		},
 	}}
-	ok, all := 0, 0
+	ok, ran, unsupported, idle := 0, 0, 0, 0
 	for _, g := range v.groups {
 		p := proofPanel{Title: g.Title, Detail: g.Detail}
 		for _, c := range g.cells {
 			rows := c.proofRows()
-			all++
+			switch {
+			case len(rows) == 0 && len(c.trials) == 0:
+				idle++
+			case len(rows) == 0 && c.unsupported():
+				unsupported++
+			default:
+				ran++
+			}
 			proven := len(rows) > 0
 			for _, r := range rows {
 				proven = proven && r.Badge == checkBadge("ok")
@@ -65,18 +73,35 @@ func (v *view) proof() proofSection {
 				if len(c.timed()) > 0 {
 					why = text{"no check recorded", "没有核对记录"}
 				}
-				rows = []proofRow{{Backend: c.Backend, Raw: c.ID, What: text{"check steps", "核对步"}, Badge: checkBadge(c.unchecked()), Reason: why, Mark: c.Backend.Mark()}}
+				b := checkBadge(c.unchecked())
+				if c.unsupported() {
+					b = endBadge(results.EndUnsupported)
+				}
+				rows = []proofRow{{Backend: c.Backend, Raw: c.ID, What: text{"check steps", "核对步"}, Badge: b, Reason: why, Mark: c.Backend.Mark()}}
 			}
 			p.Rows = append(p.Rows, rows...)
 		}
 		s.Panels = append(s.Panels, p)
 	}
-	s.Verdict = textf("%d of %d cells proven within their error budgets.", "%[2]d 个单元中有 %[1]d 个在误差预算内得到证明。", ok, all)
+	s.Verdict = textf("%d of the %d cells that ran proven within their error budgets", "已运行的 %[2]d 个单元中有 %[1]d 个在误差预算内得到证明", ok, ran)
+	if unsupported > 0 {
+		s.Verdict = textf("%s; %d unsupported", "%s；另有 %d 个不支持", s.Verdict, unsupported)
+	}
+	if idle > 0 {
+		s.Verdict = textf("%s; %d not run", "%s；另有 %d 个未运行", s.Verdict, idle)
+	}
+	s.Verdict = textf("%s.", "%s。", s.Verdict)
 	s.Badge = checkBadge("ok")
-	if ok < all || all == 0 {
+	if ok < ran || ran == 0 {
 		s.Badge = badge{"i-q", "b-open", text{"not all proven", "并非全部证明"}}
 	}
 	return s
+}
+
+// unsupported reports whether all trials of a cell ended because the backend
+// cannot run it.
+func (c *cell) unsupported() bool {
+	return len(c.trials) > 0 && !slices.ContainsFunc(c.trials, func(t *trial) bool { return t.Record.End != results.EndUnsupported })
 }
 
 // unchecked is the status of a cell that holds no check: wrong if a trial ended
