@@ -138,17 +138,20 @@ func TestAboveTheEngine(t *testing.T) {
 	for i := range a {
 		a[i], b[i] = 0.5, 0.25
 	}
-	reached := 0.0
-	for range 10 {
-		began := time.Now()
-		m.Mul(n, n, n, kernels.Rows(a, n), kernels.Rows(b, n), c, n, false)
-		reached = max(reached, 2*n*n*n/time.Since(began).Seconds())
+	var reached, top float64
+	for range 5 { // a neighbour may share the core with one of the two and not with the other
+		for range 10 {
+			began := time.Now()
+			m.Mul(n, n, n, kernels.Rows(a, n), kernels.Rows(b, n), c, n, false)
+			reached = max(reached, 2*n*n*n/time.Since(began).Seconds())
+		}
+		top = max(top, best(kernelF32, []int{0}))
+		if reached <= 1.1*top && reached >= top/50 {
+			t.Logf("the engine reaches %.3g FLOP/s of a peak of %.3g", reached, top)
+			return
+		}
 	}
-	if top := best(kernelF32, []int{0}); reached > 1.1*top || reached < top/50 {
-		t.Errorf("the engine reaches %.3g FLOP/s of a peak of %.3g", reached, top)
-	} else {
-		t.Logf("the engine reaches %.3g FLOP/s of a peak of %.3g", reached, top)
-	}
+	t.Errorf("the engine reaches %.3g FLOP/s of a peak of %.3g", reached, top)
 }
 
 // The widest vectors are not slower than none: half of it is slack for a host
