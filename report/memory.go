@@ -49,8 +49,15 @@ type part struct {
 }
 
 // countedParts are the classes of bytes that a step's work must hold, in the order of
-// the bars. Older records count parameters and activations only.
-func countedParts(w results.Work) []part {
+// the bars. Older records count parameters and activations only. With accumulation
+// the activations and inputs of one micro-batch are there at a time; which
+// activations a step with checkpoints keeps is not known.
+func countedParts(c results.Cell, w results.Work) []part {
+	k := int64(max(1, c.Accumulate))
+	w.ActivationBytes, w.InputBytes = w.ActivationBytes/k, w.InputBytes/k
+	if c.Checkpoint > 0 {
+		w.ActivationBytes = 0
+	}
 	parts := []part{
 		{"mb1", text{"parameters", "参数"}, w.ParamBytes},
 		{"mb2", text{"gradients", "梯度"}, w.GradientBytes},
@@ -121,7 +128,7 @@ func (v *view) memoryLegends() (parts, phases []legendItem) {
 			}
 		}
 	}
-	all := slices.Concat([]part{partImport}, countedParts(results.Work{ParamBytes: 1, GradientBytes: 1, OptimizerBytes: 1, ActivationBytes: 1, InputBytes: 1}), []part{partRest, partLess})
+	all := slices.Concat([]part{partImport}, countedParts(results.Cell{}, results.Work{ParamBytes: 1, GradientBytes: 1, OptimizerBytes: 1, ActivationBytes: 1, InputBytes: 1}), []part{partRest, partLess})
 	for _, p := range all {
 		if drawn[p.class] {
 			parts = append(parts, legendItem{p.class, p.word})
@@ -220,7 +227,7 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 			top = max(top, x)
 		}
 		if p.Model.Empty() {
-			p.Model = modelBytes(c.Cell.Mode, c.work())
+			p.Model = modelBytes(c.Cell, c.work())
 		}
 	}
 	const mib = 1 << 20
@@ -232,16 +239,22 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 }
 
 // modelBytes are the counted parts in words.
-func modelBytes(mode string, w results.Work) text {
+func modelBytes(c results.Cell, w results.Work) text {
 	var words []text
-	for _, p := range countedParts(w) {
+	for _, p := range countedParts(c, w) {
 		words = append(words, textf("%s %s", "%s %s", p.word, bytesize(float64(p.bytes))))
 	}
 	if len(words) == 0 {
 		return text{}
 	}
 	t := joined(words, ", ", "，")
-	if w.InputBytes == 0 || mode == "train" && w.GradientBytes == 0 {
+	if c.Accumulate > 1 {
+		t = textf("%s; of a batch, one of %d micro-batches", "%s；批次按 %d 个微批中的一个计", t, c.Accumulate)
+	}
+	if c.Checkpoint > 0 && w.ActivationBytes > 0 {
+		t = textf("%s; activations: not counted with checkpoints", "%s；激活值：使用检查点时不作统计", t)
+	}
+	if w.InputBytes == 0 || c.Mode == "train" && w.GradientBytes == 0 {
 		// What this run did not count is in the rest of its bars.
 		t = textf("%s; nothing else was counted in this run", "%s；本次运行没有统计其余各类", t)
 	}
@@ -262,7 +275,7 @@ func (c *cell) memoryParts() (parts []part, ok bool) {
 	}
 	add(partImport, base)
 	rest := above
-	model := countedParts(c.work())
+	model := countedParts(c.Cell, c.work())
 	for _, p := range model {
 		rest -= float64(p.bytes)
 	}

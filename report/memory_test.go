@@ -73,13 +73,50 @@ func TestModelBytes(t *testing.T) {
 		work results.Work
 		said bool
 	}{{"train", w, false}, {"train", old, true}, {"train", half, true}, {"infer", infer, false}, {"infer", old, true}} {
-		got := modelBytes(test.mode, test.work)
+		got := modelBytes(results.Cell{Mode: test.mode}, test.work)
 		if said := strings.Contains(got.EN, "nothing else was counted"); said != test.said {
 			t.Errorf("%s %+v: %q", test.mode, test.work, got.EN)
 		}
 	}
-	if !modelBytes("train", results.Work{}).Empty() {
+	if !modelBytes(results.Cell{Mode: "train"}, results.Work{}).Empty() {
 		t.Error("words about nothing")
+	}
+}
+
+// Micro-batches are in memory one after the other, and what a step with
+// checkpoints keeps of the activations is not known.
+func TestCountedPartsOfSettings(t *testing.T) {
+	const mib = 1 << 20
+	w := results.Work{ParamBytes: 10 * mib, GradientBytes: 10 * mib, OptimizerBytes: 20 * mib, ActivationBytes: 8 * mib, InputBytes: 4 * mib}
+	for _, test := range []struct {
+		name                   string
+		accumulate, checkpoint int
+		parts                  string
+		en, zh                 string // of the words, "" where nothing is said
+	}{
+		{"plain", 1, 0, "mb1 10, mb2 10, mb3 20, mb4 8, mb6 4", "", ""},
+		{"not said", 0, 0, "mb1 10, mb2 10, mb3 20, mb4 8, mb6 4", "", ""},
+		{"accumulated", 4, 0, "mb1 10, mb2 10, mb3 20, mb4 2, mb6 1", "of a batch, one of 4 micro-batches", "批次按 4 个微批中的一个计"},
+		{"checkpoints", 1, 3, "mb1 10, mb2 10, mb3 20, mb6 4", "activations: not counted with checkpoints", "激活值：使用检查点时不作统计"},
+		{"both", 4, 3, "mb1 10, mb2 10, mb3 20, mb6 1", "not counted with checkpoints", "使用检查点时不作统计"},
+	} {
+		c := results.Cell{Mode: "train", Accumulate: test.accumulate, Checkpoint: test.checkpoint}
+		var got []string
+		for _, p := range countedParts(c, w) {
+			got = append(got, p.class+" "+round3(float64(p.bytes)/mib))
+		}
+		if strings.Join(got, ", ") != test.parts {
+			t.Errorf("%s: %s, want %s", test.name, strings.Join(got, ", "), test.parts)
+		}
+		words := modelBytes(c, w)
+		if test.en == "" && strings.Contains(words.EN, ";") || !strings.Contains(words.EN, test.en) || !strings.Contains(words.ZH, test.zh) {
+			t.Errorf("%s: %q %q", test.name, words.EN, words.ZH)
+		}
+		cell := memoryCell("train", w, 100*mib, 200*mib)
+		cell.Cell = c
+		if parts, _ := cell.memoryParts(); len(parts) != len(got)+2 { // and the import and the rest
+			t.Errorf("%s: the bar has %d parts", test.name, len(parts))
+		}
 	}
 }
 
