@@ -7,6 +7,7 @@ import (
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/claims"
 )
 
 // text is one sentence or word in English and Chinese. Where both are equal
@@ -85,6 +86,22 @@ func verdictBadge(v compare.Verdict) badge {
 		return badge{"i-no", "b-wrong", text{"wrong result", "结果错误"}}
 	}
 	return badge{"i-q", "b-open", text{"undecided", "尚无定论"}}
+}
+
+// VerdictBadge is how a page shows a verdict: the class and the word of its badge.
+type VerdictBadge struct{ Class, EN, ZH string }
+
+// VerdictBadges are those of all verdicts about comparisons and claims.
+func VerdictBadges() []VerdictBadge {
+	var list []VerdictBadge
+	add := func(b badge) { list = append(list, VerdictBadge{b.Class, b.Word.EN, b.Word.ZH}) }
+	for _, v := range []compare.Verdict{compare.Improved, compare.Regressed, compare.Equivalent, compare.Inconclusive, compare.Missing, compare.Flaky, compare.Wrong} {
+		add(verdictBadge(v))
+	}
+	for _, v := range []claims.Verdict{claims.Confirmed, claims.Contradicted, claims.Open} {
+		add(claimBadge(v))
+	}
+	return list
 }
 
 // statusBadge words the status of a cell that has no verdict of its own.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/report/verify"
 )
 
@@ -22,11 +23,12 @@ where they differ, and what each says.
 It shows that a page says what its records say, not that the records were measured:
 who can write a page can write records.
 
-A page that another version of dlbench wrote is compared in what both versions
-show, and only verdicts decide.
+A page that another version of dlbench wrote cannot be verified: of it, only the
+verdicts in tables that both versions have are compared. Verify it with that
+version, or write it again from its records with dlbench report.
 
 The exit code is 0 when all pages agree, 1 when one does not, and 2 when one cannot
-be verified: no report of dlbench, damaged, or too large to hold its records.`,
+be verified: no report of this dlbench, damaged, or too large to hold its records.`,
 		Example: `  dlbench verify report.html`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -44,9 +46,15 @@ be verified: no report of dlbench, damaged, or too large to hold its records.`,
 					if code == exitOK {
 						code = exitBadInput
 					}
-				case !r.Agrees():
+				case len(r.Differences) > 0:
 					code = exitDiffers
-					fallthrough
+					tell(out, path, r)
+				case r.OtherForm():
+					fmt.Fprintf(cmd.ErrOrStderr(), "error: %s was %s: %d of %d verdicts could be compared and agree; hint: verify it with that version, or write it again with dlbench report %s -o report.html\n",
+						path, otherForm(r), r.Verdicts, r.AllVerdicts, path)
+					if code == exitOK {
+						code = exitBadInput
+					}
 				default:
 					tell(out, path, r)
 				}
@@ -79,22 +87,24 @@ func tell(out io.Writer, path string, r verify.Result) {
 	for _, d := range r.Differences {
 		fmt.Fprintf(out, "%s: %s\n", path, d)
 	}
+	if r.OtherForm() {
+		fmt.Fprintf(out, "%s: DIFFERS: %d of the %d verdicts that could be compared, of %d; it was %s\n", path, len(r.Differences), r.Verdicts, r.AllVerdicts, otherForm(r))
+		return
+	}
 	compared := fmt.Sprintf("%s, %s, %s", plural(r.Cells, "table cell"), plural(r.Verdicts, "verdict"), plural(r.Charts, "chart"))
 	behind := plural(r.Records, "record")
 	if r.Runs > 1 {
 		behind += fmt.Sprintf(" of %d runs", r.Runs)
 	}
-	if r.OtherForm {
-		fmt.Fprintf(out, "%s: written by another version of dlbench; compared is what both versions show (%d tables or rows only in the page, %d only in one of this version)\n", path, r.OnlyPage, r.OnlyRecords)
-	}
-	switch {
-	case !r.Agrees():
+	if len(r.Differences) > 0 {
 		fmt.Fprintf(out, "%s: DIFFERS: %s (%s compared with %s)\n", path, plural(len(r.Differences), "difference"), compared, behind)
-	case len(r.Differences) > 0:
-		fmt.Fprintf(out, "%s: the verdicts agree with %s; %s in what is no verdict\n", path, behind, plural(len(r.Differences), "difference"))
-	default:
+	} else {
 		fmt.Fprintf(out, "%s: %s agree with %s\n", path, compared, behind)
 	}
+}
+
+func otherForm(r verify.Result) string {
+	return fmt.Sprintf("written by another dlbench (form %s; this one writes %s)", r.Form, report.Form())
 }
 
 func plural(n int, noun string) string {

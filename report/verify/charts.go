@@ -37,13 +37,13 @@ func (w *walker) charts(a, b *html.Node) {
 	says, ok := decode(a)
 	means, _ := decode(b)
 	if !ok {
-		w.add(place{}, "data of the charts", "not JSON", "JSON", false)
+		w.add(place{}, "data of the charts", "not JSON", "JSON")
 		return
 	}
 	n := len(w.found)
 	w.values(says, means, "data of the charts")
 	if len(w.found) == n { // white space, a key twice
-		w.add(place{}, "data of the charts", "other bytes", "the same values", false)
+		w.add(place{}, "data of the charts", "other bytes", "the same values")
 	}
 }
 
@@ -64,7 +64,7 @@ func (w *walker) values(a, b any, path string) {
 			if inA && inB {
 				w.values(p, q, path+"."+k)
 			} else {
-				w.add(place{}, short(path+"."+k), present(p, inA), present(q, inB), false)
+				w.add(place{}, short(path+"."+k), present(p, inA), present(q, inB))
 			}
 		}
 		return
@@ -77,7 +77,7 @@ func (w *walker) values(a, b any, path string) {
 			w.values(x[i], y[i], fmt.Sprintf("%s[%d]", path, i))
 		}
 		if len(x) != len(y) {
-			w.add(place{}, short(path), fmt.Sprintf("%d values", len(x)), fmt.Sprintf("%d values", len(y)), false)
+			w.add(place{}, short(path), fmt.Sprintf("%d values", len(x)), fmt.Sprintf("%d values", len(y)))
 		}
 		return
 	default:
@@ -85,7 +85,7 @@ func (w *walker) values(a, b any, path string) {
 			return
 		}
 	}
-	w.add(place{}, short(path), present(a, true), present(b, true), false)
+	w.add(place{}, short(path), present(a, true), present(b, true))
 }
 
 func present(v any, there bool) string {
@@ -97,4 +97,15 @@ func present(v any, there bool) string {
 		return fmt.Sprint(v)
 	}
 	return string(b)
+}
+
+// chartData are the charts of a page.
+func chartData(page *html.Node) map[string]any {
+	for n := range all(page) {
+		if isElement(n, "script") && attribute(n, "id") == "chart-data" {
+			charts, _ := chartsOf(n)
+			return charts
+		}
+	}
+	return nil
 }

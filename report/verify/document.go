@@ -74,6 +74,15 @@ func words(n *html.Node, without string) string {
 func english(n *html.Node) string { return words(n, "zh-Hans") }
 func chinese(n *html.Node) string { return words(n, "en") }
 
+func isTable(n *html.Node) bool { return isElement(n, "table") }
+
+// within is the next node above that is of a kind.
+func within(n *html.Node, kind func(*html.Node) bool) *html.Node {
+	for n = n.Parent; n != nil && !kind(n); n = n.Parent {
+	}
+	return n
+}
+
 func isCell(n *html.Node) bool { return isElement(n, "td") || isElement(n, "th") }
 
 // cellsOf are the cells of a row.

@@ -16,23 +16,25 @@ import (
 
 // Result is what came out.
 type Result struct {
-	// OtherForm: the page was written by another version of dlbench. What both
-	// versions show was compared, and only Verdicts decide.
-	OtherForm   bool
+	Form        string // of the page; see report.Form
 	Differences []Difference
 	// What was compared: cells of tables, verdicts of comparisons, charts, and the
 	// trials behind them in Runs runs.
 	Cells, Verdicts, Charts, Records, Runs int
-	// Of a page in another form: tables, rows and columns that only one side has.
-	OnlyPage, OnlyRecords int
+	// AllVerdicts is of a page in another form, in which Verdicts are the badges that
+	// could be compared, out of so many; nothing else is.
+	AllVerdicts int
 }
+
+// OtherForm reports whether another version of dlbench wrote the page. This one
+// cannot verify it: it does not know how that version words and draws its records.
+func (r Result) OtherForm() bool { return r.Form != report.Form() }
 
 // Difference is one thing that the page shows otherwise than its records do.
 type Difference struct {
 	Section, Table, Row, Column string // empty: not in one
 	What                        string // for example "text", "row", "attribute x of rect"
 	Page, Records               string // what each says
-	Verdict                     bool   // a verdict is among it
 }
 
 func (d Difference) String() string {
@@ -46,16 +48,9 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s: the page says %q, the records say %q", strings.Join(where, ", "), d.Page, d.Records)
 }
 
-// Agrees reports whether the page says what its records say.
-func (r Result) Agrees() bool {
-	return r.VerdictsAgree() && (r.OtherForm || len(r.Differences) == 0)
-}
-
-// VerdictsAgree reports whether each verdict on the page is that of its records,
-// whatever else differs.
-func (r Result) VerdictsAgree() bool {
-	return !slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Verdict })
-}
+// Agrees reports whether the page says what its records say. A page of another
+// form never does, because most of what it says is not compared.
+func (r Result) Agrees() bool { return !r.OtherForm() && len(r.Differences) == 0 }
 
 // Page verifies a page. The error is of a page that cannot be: it is none of
 // dlbench, it is damaged, or records were left out of it.
@@ -76,17 +71,17 @@ func Page(page []byte) (Result, error) {
 	if err := report.HTML(&again, run, analysis); err != nil {
 		return Result{}, err
 	}
-	r := Result{OtherForm: e.Form != report.Form(), Records: len(run.Records), Runs: len(e.Runs)}
-	for _, g := range analysis.Groups {
-		r.Verdicts += len(g.Comparisons)
-	}
+	r := Result{Form: e.Form, Records: len(run.Records), Runs: len(e.Runs)}
 	says, means, err := parse(page, again.Bytes())
 	if err != nil {
 		return Result{}, err
 	}
-	if r.OtherForm {
-		r.compareTables(says, means)
+	if r.OtherForm() {
+		r.compareBadges(says, means)
 		return r, nil
+	}
+	for _, g := range analysis.Groups {
+		r.Verdicts += len(g.Comparisons)
 	}
 	r.Cells, r.Charts = measure(means)
 	if bytes.Equal(bare(page), bare(again.Bytes())) {

@@ -23,11 +23,11 @@ type walker struct {
 // enough differences say that the pages have nothing in common.
 const enough = 1000
 
-func (w *walker) add(at place, what, page, records string, verdict bool) {
+func (w *walker) add(at place, what, page, records string) {
 	if len(w.found) < enough {
 		w.found = append(w.found, Difference{
 			Section: short(at.section), Table: short(at.table), Row: short(at.row), Column: short(at.column),
-			What: what, Page: short(page), Records: short(records), Verdict: verdict,
+			What: what, Page: short(page), Records: short(records),
 		})
 	}
 }
@@ -62,11 +62,11 @@ func (w *walker) nodes(a, b *html.Node, at place) {
 		return
 	}
 	if a.Type != b.Type || a.Type != html.TextNode && a.Data != b.Data {
-		w.add(at, "element", describe(a), describe(b), badgeIn(a) || badgeIn(b))
+		w.add(at, "element", describe(a), describe(b))
 		return
 	}
 	if a.Type == html.TextNode || a.Type == html.CommentNode {
-		w.add(at, "text", a.Data, b.Data, false)
+		w.add(at, "text", a.Data, b.Data)
 		return
 	}
 	at = at.enter(b)
@@ -77,7 +77,7 @@ func (w *walker) nodes(a, b *html.Node, at place) {
 		return
 	case isElement(b, "script"), isElement(b, "style"):
 		if english(a) != english(b) || w.sum(a) != w.sum(b) {
-			w.add(at, b.Data, "other code than dlbench writes", "the code of dlbench", false)
+			w.add(at, b.Data, "other code than dlbench writes", "the code of dlbench")
 		}
 		return
 	case isCell(b):
@@ -89,11 +89,10 @@ func (w *walker) nodes(a, b *html.Node, at place) {
 
 // cells are compared by what they show; where they show the same, by the rest.
 func (w *walker) cells(a, b *html.Node, at place) {
-	verdict := badgeIn(a) || badgeIn(b)
 	if p, q := english(a), english(b); p != q {
-		w.add(at, "text", p, q, verdict)
+		w.add(at, "text", p, q)
 	} else if p, q := chinese(a), chinese(b); p != q {
-		w.add(at, "Chinese text", p, q, verdict)
+		w.add(at, "Chinese text", p, q)
 	} else {
 		w.children(a, b, at)
 	}
@@ -114,7 +113,7 @@ func (w *walker) attributes(a, b *html.Node, at place) {
 		delete(inA, key)
 		delete(inB, key)
 		if p != q {
-			w.add(at, fmt.Sprintf("attribute %s of %s", short(key), short(b.Data)), p, q, hasClass(a, "badge") || hasClass(b, "badge"))
+			w.add(at, fmt.Sprintf("attribute %s of %s", short(key), short(b.Data)), p, q)
 		}
 	}
 }
@@ -145,12 +144,12 @@ func (w *walker) children(a, b *html.Node, at place) {
 			paired[p[0]] = true
 			w.nodes(n, p[0], at.inColumn(p[0]))
 		} else if shows(n) {
-			w.add(at, kind(n), describe(n), "nothing", badgeIn(n))
+			w.add(at, kind(n), describe(n), "nothing")
 		}
 	}
 	for _, n := range bs {
 		if !paired[n] && shows(n) {
-			w.add(at, kind(n), "nothing", describe(n), badgeIn(n))
+			w.add(at, kind(n), "nothing", describe(n))
 		}
 	}
 }
@@ -206,12 +205,3 @@ func describe(n *html.Node) string {
 
 // shows: white space between elements does not.
 func shows(n *html.Node) bool { return n.Type != html.TextNode || short(n.Data) != "" }
-
-func badgeIn(n *html.Node) bool {
-	for d := range all(n) {
-		if hasClass(d, "badge") {
-			return true
-		}
-	}
-	return false
-}
