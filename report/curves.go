@@ -12,7 +12,7 @@ import (
 type learningSection struct {
 	section
 	Missing text // why there is no curve
-	Command string
+	Command text
 	Left    text // curves that are not drawn
 	Panels  []learningPanel
 	Shares  []sharePanel

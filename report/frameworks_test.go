@@ -15,6 +15,7 @@ import (
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/claims"
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 	"github.com/dlbench/dlbench/results/resultstest"
 	"github.com/dlbench/dlbench/workloads"
@@ -288,6 +289,14 @@ func TestNamedSuitesExist(t *testing.T) {
 	named := map[string]bool{}
 	for _, m := range regexp.MustCompile(`dlbench run --suite ([a-z-]+)`).FindAllStringSubmatch(b.String(), -1) {
 		named[m[1]] = true
+	}
+	var all []string
+	for _, s := range workloads.ShippedSuites() {
+		all = append(all, s.Name)
+	}
+	slices.Sort(all)
+	if !slices.Equal(claims.Shipped, all) {
+		t.Errorf("commands may name the suites %q, shipped are %q", claims.Shipped, all)
 	}
 	if len(named) == 0 {
 		t.Error("no suite is named")

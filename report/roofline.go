@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/dlbench/dlbench/results"
+	"github.com/dlbench/dlbench/results/compare/claims"
 )
 
 // rooflineSection holds achieved FLOP/s against what the machine can do, by the
@@ -14,7 +15,7 @@ import (
 type rooflineSection struct {
 	section
 	Missing text // why there is no roof
-	Command string
+	Command text
 	Plots   []roofPlot
 	Panels  []roofPanel
 	Above   bool // some cell exceeds the model
@@ -147,13 +148,7 @@ func (v *view) roofline() rooflineSection {
 }
 
 // again is the command that makes a run of the same suite.
-func (v *view) again() string {
-	suite := line(v.run.Meta.Suite)
-	if suite == "" {
-		suite = "NAME"
-	}
-	return "dlbench run --suite " + suite
-}
+func (v *view) again() text { return text(claims.Again(v.run.Meta)) }
 
 func (v *view) roofPanel(g *group) roofPanel {
 	p := roofPanel{ID: g.ID, Title: g.Title, Detail: g.Detail}

@@ -74,7 +74,7 @@ func (v *view) starData() []starData {
 		}
 		if r.Lowest < 0 {
 			missing, command := v.unrated(r)
-			d.Missing, d.Command = missing.EN, command
+			d.Missing, d.Command = missing.EN, command.EN
 			all = append(all, d)
 			continue
 		}
@@ -152,7 +152,7 @@ func (v *view) starTable() (head []string, rows [][]string, notes []string) {
 			if r.Needed > 0 {
 				word = ": "
 			}
-			notes = append(notes, plain(strings.TrimSpace(name+word+missing.EN+" "+command)))
+			notes = append(notes, plain(strings.TrimSpace(name+word+missing.EN+" "+command.EN)))
 			continue
 		}
 		head, shown = append(head, name), append(shown, r)

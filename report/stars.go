@@ -32,7 +32,7 @@ type starRow struct {
 	Advantage []text
 	Missing   text // why there are no stars
 	Unrated   badge
-	Command   string
+	Command   text
 	Article   text // the article's stars, of a row without cells
 }
 
@@ -215,23 +215,28 @@ func (v *view) starCell(r frameworks.Rating, lowest, memory bool) starCell {
 }
 
 // unrated says why a row has no stars, and with which command it would.
-func (v *view) unrated(r frameworks.Row) (why text, command string) {
-	const both = "dlbench run --suite articles-small"
+func (v *view) unrated(r frameworks.Row) (why, command text) {
+	both := same("dlbench run --suite articles-small")
 	switch r.Aspect {
 	case frameworks.Distributed:
 		return text{
 			"dlbench cannot measure this yet: a trial has one device of one machine, and no suite of its own trains on several (dlbench list suites).",
 			"dlbench 目前还不能测量：每次试验只用一台机器的一个设备，自带的套件都不在多个设备上训练（见 dlbench list suites）。",
-		}, ""
+		}, text{}
 	case frameworks.Mobile:
 		return text{
 			"dlbench cannot measure this yet: its workers run on this machine, and no entry of its catalog is for a phone (dlbench list backends).",
 			"dlbench 目前还不能测量：工作进程只在本机运行，目录中没有针对手机的后端（见 dlbench list backends）。",
-		}, ""
+		}, text{}
 	}
 	if r.Needed > 0 {
-		return textf("No stars: no verdict on any pair was possible with %d rounds, since one takes at least %d, and everyone would share the best rating. More rounds:",
-			"没有星级：一项结论至少需要 %[2]d 轮，而只有 %[1]d 轮，任何两个框架都分不出高下，所有框架都会得到最高星数。增加轮次：", r.Made, r.Needed), claims.More(v.judged().subject, r.Made, r.Needed)
+		command, change := claims.More(v.judged().subject, r.Made, r.Needed)
+		more := text{"More rounds:", "增加轮次："}
+		if c := text(change); !c.Empty() {
+			more = textf("More rounds, %s:", "增加轮次，%s：", c)
+		}
+		return textf("No stars: no verdict on any pair was possible with %d rounds, since one takes at least %d, and everyone would share the best rating. %s",
+			"没有星级：一项结论至少需要 %[2]d 轮，而只有 %[1]d 轮，任何两个框架都分不出高下，所有框架都会得到最高星数。%[3]s", r.Made, r.Needed, more), text(command)
 	}
 	rated := 0
 	for _, x := range r.Ratings {
@@ -249,11 +254,11 @@ func (v *view) unrated(r frameworks.Row) (why text, command string) {
 	case r.Aspect == frameworks.Memory && rated == 0:
 		return text{"No memory trial of this run may be ranked; the reasons stand under memory. A suite with every framework:", "本次运行没有可参与排名的内存试验，原因见“内存”一节。包含全部框架的套件："}, both
 	case rated == 0:
-		return text{"No framework finished at least half of the workloads with proven results; the reasons stand in the tables below.", "没有哪个框架完成了至少一半负载并证明结果正确，原因见下文各表。"}, ""
+		return text{"No framework finished at least half of the workloads with proven results; the reasons stand in the tables below.", "没有哪个框架完成了至少一半负载并证明结果正确，原因见下文各表。"}, text{}
 	case rated == 1:
 		return text{"Only one framework of this run finished it, and a rating takes two to hold against each other. A suite with every framework:", "本次运行只有一个框架完成，而评级至少需要两个框架相互比较。包含全部框架的套件："}, both
 	}
-	return text{"No workload was finished by all frameworks of the row.", "没有一个负载是该行所有框架都完成的。"}, ""
+	return text{"No workload was finished by all frameworks of the row.", "没有一个负载是该行所有框架都完成的。"}, text{}
 }
 
 // advantage says who is ahead, from verdicts alone: first the articles' question,

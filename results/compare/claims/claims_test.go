@@ -317,3 +317,28 @@ func TestFalseClaims(t *testing.T) {
 		}
 	}
 }
+
+// A command names a suite only where dlbench ships it, and more rounds than the
+// suite allows take another suite.
+func TestCommands(t *testing.T) {
+	for _, tt := range []struct {
+		suite                   string
+		made, needed, most      int
+		again, command, changed string
+	}{
+		{"quick", 7, 9, 13, "dlbench run --suite quick", "dlbench run --suite quick --until max --limit suite=26m", ""},
+		{"fw", 13, 9, 13, "dlbench run --suite <your suite file>", "dlbench run --suite <your suite file> --until max", ""},
+		{"quick", 13, 15, 13, "dlbench run --suite quick", "dlbench run --suite <your suite file> --until max", "with rounds: max of at least 15 in the suite"},
+		{"quick + smoke", 13, 9, 13, "dlbench run --suite <your suite file>", "dlbench run --suite <your suite file> --until max", ""},
+	} {
+		run := setup{cells: plan("train", two, "pytorch")}.run()
+		run.Meta.Suite, run.Meta.Policy.MaxRounds = tt.suite, tt.most
+		command, change := More(frameworks.New(run), tt.made, tt.needed)
+		if again := Again(run.Meta); again.EN != tt.again || command.EN != tt.command || change.EN != tt.changed {
+			t.Errorf("%s: %q, %q, %q", tt.suite, again.EN, command.EN, change.EN)
+		}
+		if strings.Contains(command.ZH, "your") || (change.ZH == "") != (tt.changed == "") {
+			t.Errorf("%s: %q, %q", tt.suite, command.ZH, change.ZH)
+		}
+	}
+}

@@ -109,8 +109,8 @@ func easierToWrite(s *frameworks.Subject, o *Outcome) {
 	switch {
 	case s.Meta.Shared && t.Absent == len(q.Lines):
 		o.lack(Text{
-			"a time to the first result with a verdict: timed trials that are forked after a shared import import nothing; dlbench run --suite " + Suite(s) + " without --share-process",
-			"可下结论的首个结果时间：共享导入后派生的计时试验没有自己的导入；请去掉 --share-process 重跑 dlbench run --suite " + Suite(s),
+			"a time to the first result with a verdict: timed trials that are forked after a shared import import nothing; " + Again(s.Meta).EN + " without --share-process",
+			"可下结论的首个结果时间：共享导入后派生的计时试验没有自己的导入；请去掉 --share-process 重跑 " + Again(s.Meta).ZH,
 		})
 	case a <= 0 || b <= 0:
 	case b < a:

@@ -3,9 +3,10 @@ package claims
 import (
 	"fmt"
 	"math"
-	"regexp"
+	"slices"
 	"time"
 
+	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
 
@@ -24,27 +25,41 @@ func absent(name string) Text {
 	}
 }
 
-// shipped is the form of a suite's name; a run of a file has its name, too, and
-// what came from elsewhere has any.
-var shipped = regexp.MustCompile(`^[a-z][a-z0-9-]{0,60}$`)
+// Shipped are the suites that a command may name. A run of a file has a name, too,
+// which no command knows. A test of the report holds this list to the suites.
+var Shipped = []string{"articles", "articles-go", "articles-small", "frameworks-smoke", "quick", "smoke"}
 
-// Suite is the run's suite as a command names it.
-func Suite(s *frameworks.Subject) string {
-	if shipped.MatchString(s.Meta.Suite) {
-		return s.Meta.Suite
+var ownSuite = Text{"<your suite file>", "<所用的套件文件>"}
+
+// suite is the run's suite as a command names it.
+func suite(m results.Meta) Text {
+	if slices.Contains(Shipped, m.Suite) {
+		return Text{m.Suite, m.Suite}
 	}
-	return "SUITE"
+	return ownSuite
 }
 
-// More is the command that makes more rounds of a run's suite. A run that its
-// limit cut short takes a longer one.
-func More(s *frameworks.Subject, made, needed int) string {
-	command := "dlbench run --suite " + Suite(s) + " --until max"
+// Again is the command that makes a run of the same suite.
+func Again(m results.Meta) Text {
+	name := suite(m)
+	return Text{"dlbench run --suite " + name.EN, "dlbench run --suite " + name.ZH}
+}
+
+// More is the command that makes more rounds of a run's suite, and what has to
+// change in the suite before it helps; empty: nothing. A run that its limit cut
+// short takes a longer one.
+func More(s *frameworks.Subject, made, needed int) (command, change Text) {
+	command = Again(s.Meta)
+	if most := s.Policy.MaxRounds; most > 0 && needed > most {
+		command = Text{"dlbench run --suite " + ownSuite.EN, "dlbench run --suite " + ownSuite.ZH}
+		change = Text{fmt.Sprintf("with rounds: max of at least %d in the suite", needed), fmt.Sprintf("套件中 rounds 的 max 至少为 %d", needed)}
+	}
+	more := " --until max"
 	if limit := time.Duration(s.Meta.Limits.SuiteNS); limit > 0 && made > 0 && made < s.Policy.MaxRounds {
 		minutes := math.Ceil((2 * limit * time.Duration(max(needed, made)) / time.Duration(made)).Minutes())
-		command += fmt.Sprintf(" --limit suite=%.0fm", minutes)
+		more += fmt.Sprintf(" --limit suite=%.0fm", minutes)
 	}
-	return command
+	return Text{command.EN + more, command.ZH + more}, change
 }
 
 // explain says what the undecided and the absent lines of questions need.
@@ -76,9 +91,13 @@ func (o *Outcome) explain(s *frameworks.Subject) {
 		}
 	}
 	if few > 0 {
+		command, change := More(s, made, need)
+		if change != (Text{}) {
+			command = Text{command.EN + ", " + change.EN, command.ZH + "，" + change.ZH}
+		}
 		o.lack(Text{
-			fmt.Sprintf("%d of %d comparisons have too few rounds: at most %d, and this question takes at least %d; more rounds: %s", few, of, made, need, More(s, made, need)),
-			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项轮次太少：至多 %[3]d 轮，而这个问题至少需要 %[4]d 轮；增加轮次：%[5]s", few, of, made, need, More(s, made, need)),
+			fmt.Sprintf("%d of %d comparisons have too few rounds: at most %d, and this question takes at least %d; more rounds: %s", few, of, made, need, command.EN),
+			fmt.Sprintf("%[2]d 项比较中有 %[1]d 项轮次太少：至多 %[3]d 轮，而这个问题至少需要 %[4]d 轮；增加轮次：%[5]s", few, of, made, need, command.ZH),
 		})
 	}
 	if n := undecided - few - withheld; n > 0 {
