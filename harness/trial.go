@@ -61,6 +61,8 @@ type trial struct {
 	since  time.Time
 
 	deadline time.Time // of the trial
+	lost     bool      // what ends the trial is its learning curve: the proof stands
+	late     string    // why that is a timeout, if it is one
 }
 
 // run starts the worker, leads it through the phases and classes the end.
@@ -161,6 +163,7 @@ func (t *trial) check() error {
 	t.border("learn", t.cell.Steps.Check)
 	steps, err := t.learn(judged)
 	if err != nil {
+		t.lost = true
 		return err
 	}
 	t.border("", steps)
@@ -352,6 +355,10 @@ func (t *trial) classify(ctx context.Context, err error, exit child.Exit) {
 		t.end(results.EndCrashed, "after the last reply: "+exit.String())
 	}
 	if t.rec.End == results.EndOK {
+		return
+	}
+	if t.lost && t.rec.End != results.EndInterrupted && len(exit.Left) == 0 {
+		t.keepProof()
 		return
 	}
 	if len(exit.Left) > 0 {

@@ -248,8 +248,12 @@ func (c *cell) learningRow() learningRow {
 	if l == nil {
 		row.Why = text{"no learning curve", "没有学习曲线"}
 		for _, t := range c.trials {
-			if t.Record.Kind == results.KindCheck && t.Record.End != results.EndOK && t.Record.Reason != "" {
-				row.Why = remark(t.Record.Reason)
+			switch r := t.Record; {
+			case r.Kind != results.KindCheck:
+			case r.End != results.EndOK && r.Reason != "":
+				row.Why = remark(r.Reason)
+			case r.End == results.EndOK && r.Check != nil && r.Check.CurveWhy != "":
+				row.Why = remark(r.Check.CurveWhy)
 			}
 		}
 		return row

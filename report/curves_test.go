@@ -49,6 +49,20 @@ func TestLearningRow(t *testing.T) {
 	}
 }
 
+// A row without a curve says what ended it, in both languages.
+func TestWhyThereIsNoCurve(t *testing.T) {
+	for _, x := range []struct{ why, zh string }{
+		{"the curve does not begin like the judged steps", "曲线的开头与核对过的各步不符"},
+		{"timeout in learn: no answer to 3 steps within 20s; the process tree was killed", "“学习曲线”阶段超时；20s 内未答复 3 步的请求，已终止进程树"},
+	} {
+		c := learner(nil)
+		c.trials[0].Record.Check.CurveWhy = x.why
+		if row := c.learningRow(); row.Why.EN != x.why || row.Why.ZH != x.zh {
+			t.Errorf("%+v", row.Why)
+		}
+	}
+}
+
 func TestAccuracies(t *testing.T) {
 	for _, test := range []struct {
 		name  string

@@ -68,6 +68,8 @@ var remarks = []struct {
 	{regexp.MustCompile(`^trials disturbed$`), "受到干扰的试验", false},
 	{regexp.MustCompile(`^trials have no (\S+)$`), "没有测得 $1 的试验", false},
 	{regexp.MustCompile(`^up to (\S+) CPUs, granted (\d+)$`), "最多 $1 个 CPU，分配 $2 个", false},
+	{regexp.MustCompile(`^the curve does not begin like the judged steps$`), "曲线的开头与核对过的各步不符", false},
+	{regexp.MustCompile(`^no answer to (\d+) steps within (\S+); the process tree was killed$`), "$2 内未答复 $1 步的请求，已终止进程树", false},
 
 	// Of histories.
 	{regexp.MustCompile(`^runs that count: (\d+); a change shows from (\d+) on$`), "计入的运行仅 $1 次；至少 $2 次才能看出变化", false},
@@ -82,7 +84,7 @@ var remarks = []struct {
 
 // ended is how compare begins the reason of a trial that was not ok: its end,
 // and the phase in which it came.
-var ended = regexp.MustCompile(`^(wrong|unsupported|protocol|timeout|oom|crashed)(?: in (import|build|first|check|warm-up|measure))?(?:: (.+))?$`)
+var ended = regexp.MustCompile(`^(wrong|unsupported|protocol|timeout|oom|crashed)(?: in (import|build|first|check|learn|warm-up|measure))?(?:: (.+))?$`)
 
 func chinese(s string) string {
 	for _, r := range remarks {

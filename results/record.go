@@ -163,6 +163,9 @@ type Check struct {
 	Reason  string    `json:"reason,omitempty"`
 	Losses  []float64 `json:"losses,omitempty"`
 	Curve   *Curve    `json:"curve,omitempty"` // of check trials in training
+	// CurveWhy is why there is no curve, or why it is no longer than the judged
+	// steps. It takes nothing from the proof.
+	CurveWhy string `json:"curve_why,omitempty"`
 }
 
 // Curve is how a model learned in a check trial: from its initial parameters,

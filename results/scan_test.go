@@ -45,7 +45,7 @@ func keysOf[T any](fields []field[T]) (keys []string) {
 // full is a record that has a value in every field.
 func full() Record {
 	n, f, yes := int64(12345678901), 0.25, true
-	check := &Check{Status: "wrong", Worst: "param/fc1", Got: 1e-300, Want: -2.5, Error: 4.5e7, Ceiling: 1, Floor: 1e-9, Reason: "nicht \"gut\" <ü>\n", Losses: []float64{1, 2.25}, Curve: &Curve{Losses: []float64{3, 2}, Correct: []int{1, 4}, Examples: 8, Epoch: 2, Oracle: []float64{3}}}
+	check := &Check{Status: "wrong", Worst: "param/fc1", Got: 1e-300, Want: -2.5, Error: 4.5e7, Ceiling: 1, Floor: 1e-9, Reason: "nicht \"gut\" <ü>\n", Losses: []float64{1, 2.25}, Curve: &Curve{Losses: []float64{3, 2}, Correct: []int{1, 4}, Examples: 8, Epoch: 2, Oracle: []float64{3}}, CurveWhy: "no \"answer\""}
 	return Record{
 		Schema: Schema, Kind: KindTime, Round: 3, Attempt: 2, Order: 7, Planned: 9, Cell: plain(),
 		Work: Work{1, 2, 3, 4, 5, 6, 7}, Start: "2026-11-20T08:00:00Z", WallNS: n, End: EndCrashed, Reason: "a\tb", Phase: "measure", Signal: "SIGSEGV", Stderr: "last\nwords\\", Shared: true,

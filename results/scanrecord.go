@@ -75,6 +75,7 @@ var checkFields = []field[Check]{
 		})
 	}},
 	{"curve", func(s *scanner, c *Check) bool { return s.slow(&c.Curve) }}, // one per cell
+	{"curve_why", func(s *scanner, c *Check) bool { return s.text(&c.CurveWhy) }},
 }
 
 var disturbanceFields = []field[Disturbance]{

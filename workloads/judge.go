@@ -99,7 +99,7 @@ func judgeBand(g Golden, step int, loss float64) Judgement {
 	if !isFinite(loss) {
 		j.Want, j.Error = band.High, math.MaxFloat64
 	} else {
-		j.Error = lossError(loss, j.Want)
+		j.Error = LossError(loss, j.Want)
 	}
 	j.Status = StatusWrong
 	j.Reason = fmt.Sprintf("%s is %.6g: outside the dropout band %.6g to %.6g", j.Worst, loss, band.Low, band.High)
@@ -127,7 +127,7 @@ type verdict struct {
 
 func (v *verdict) loss(g Golden, b Budget, step int, got float64) {
 	want := g.Losses[step]
-	v.add(lossName(step), lossName(step), got, want, lossError(got, want), b.Losses[step])
+	v.add(lossName(step), lossName(step), got, want, LossError(got, want), b.Losses[step])
 }
 
 func (v *verdict) tensor(name string, got, want Fingerprint, ceiling float64) {
@@ -175,7 +175,8 @@ func (v *verdict) add(name, what string, got, want, err, ceiling float64) {
 
 func lossName(step int) string { return fmt.Sprintf("loss %d", step) }
 
-func lossError(got, want float64) float64 {
+// LossError is the error of a loss, relative to the one wanted (at least 1e-3).
+func LossError(got, want float64) float64 {
 	return math.Abs(got-want) / max(math.Abs(want), 1e-3)
 }
 

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dlbench/dlbench/backends"
 )
@@ -59,6 +60,15 @@ var faults = []fault{
 	{name: "slower", arg: "10", does: "adds a busy loop of PERCENT[/WORKLOAD] to every step, of that workload alone if it is named", wrap: slower},
 	{name: "scripted", arg: "5ms", does: "stretches steps to DURATION[,DURATION...][/TRIALNOISE[/STEPNOISE]]", wrap: scripted},
 	{name: "busy", arg: "3", does: "burns so many more threads than granted", wrap: busy},
+
+	{name: "hang-in-learn", does: "never answers the longer check of the learning curve", wrap: inLearning(forever)},
+	{name: "sigkill-in-learn", does: "kills itself in that check", wrap: inLearning(killSelf)},
+	{name: "alloc-in-learn", does: "allocates and touches 30 GB in that check", wrap: inLearning(runaway)},
+	{name: "slow-in-learn", does: "takes 200 ms more for each step of that check", wrap: inLearning(func() error { time.Sleep(200 * time.Millisecond); return nil })},
+	{name: "half-json-in-learn", does: "prints the first half of its reply to that check", reply: inLearn(func(line []byte) []byte {
+		return append(slices.Clone(line[:len(line)/2]), '\n')
+	})},
+	{name: "other-losses-in-learn", does: "answers that check with twice the first loss", reply: inLearn(otherLosses)},
 
 	{name: "stderr-flood", arg: "1000", does: "writes so many MB to standard error, then is honest", wrap: stderrFlood},
 	{name: "hang", does: "never answers the measured run", wrap: hang},

@@ -77,8 +77,20 @@ func onceAtFirst(w *worker, f func() error) (backends.Backend, error) {
 	}}, nil
 }
 
-func hang(w *worker) (backends.Backend, error) {
-	return onceMeasuring(w, func() error { time.Sleep(24 * time.Hour); return nil })
+func forever() error { time.Sleep(24 * time.Hour); return nil }
+
+func hang(w *worker) (backends.Backend, error) { return onceMeasuring(w, forever) }
+
+// inLearning calls f before each block of the checks of a learning curve.
+func inLearning(f func() error) func(*worker) (backends.Backend, error) {
+	return func(w *worker) (backends.Backend, error) {
+		return &hooked{Backend: w.backend, before: func() error {
+			if !w.session.learn {
+				return nil
+			}
+			return f()
+		}}, nil
+	}
 }
 
 func hangHard(w *worker) (backends.Backend, error) {
@@ -100,19 +112,19 @@ func hangHard(w *worker) (backends.Backend, error) {
 	})
 }
 
-func sigkill(w *worker) (backends.Backend, error) {
-	return onceMeasuring(w, func() error {
-		os.Stderr.WriteString("about to be killed\n")
-		self, err := os.FindProcess(os.Getpid())
-		if err != nil {
-			return err
-		}
-		if err := self.Kill(); err != nil {
-			return err
-		}
-		time.Sleep(time.Minute) // the signal is on its way
-		return nil
-	})
+func sigkill(w *worker) (backends.Backend, error) { return onceMeasuring(w, killSelf) }
+
+func killSelf() error {
+	os.Stderr.WriteString("about to be killed\n")
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return err
+	}
+	if err := self.Kill(); err != nil {
+		return err
+	}
+	time.Sleep(time.Minute) // the signal is on its way
+	return nil
 }
 
 // unclean fails when it is closed, which is after bye.
@@ -149,16 +161,16 @@ func parentKilled(w *worker) (backends.Backend, error) {
 	})
 }
 
-func allocRunaway(w *worker) (backends.Backend, error) {
-	return onceMeasuring(w, func() error {
-		const chunk = 32 << 20
-		for held := 0; held < 30_000_000_000; held += chunk {
-			if _, err := touch(chunk); err != nil {
-				return err
-			}
+func allocRunaway(w *worker) (backends.Backend, error) { return onceMeasuring(w, runaway) }
+
+func runaway() error {
+	const chunk = 32 << 20
+	for held := 0; held < 30_000_000_000; held += chunk {
+		if _, err := touch(chunk); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // mebibytes reads a fake's argument.

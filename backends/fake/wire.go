@@ -16,6 +16,7 @@ type session struct {
 	trial string // of the hello
 	kind  string // "run", "build", ...
 	phase string // of a run
+	learn bool   // a check is asked to count correct answers, or follows one that was
 	cuda  bool   // the hello or the build asked for a GPU, of on-gpu
 }
 
@@ -41,9 +42,13 @@ func (r *watcher) Read(p []byte) (int, error) {
 		if len(line) == 0 {
 			return 0, err
 		}
-		var request struct{ T, Phase, Trial string }
+		var request struct {
+			T, Phase, Trial string
+			Correct         bool
+		}
 		if json.Unmarshal(line, &request) == nil {
 			r.session.kind, r.session.phase = request.T, request.Phase
+			r.session.learn = request.T == "check" && (request.Correct || r.session.learn)
 			if request.T == "hello" {
 				r.session.trial = request.Trial
 			}
@@ -81,6 +86,27 @@ func inMeasure(rewrite func(*worker, []byte) []byte) func(*worker, []byte) ([]by
 		}
 		return line, true
 	}
+}
+
+// inLearn rewrites the replies to the checks of a learning curve.
+func inLearn(rewrite func(line []byte) []byte) func(*worker, []byte) ([]byte, bool) {
+	return func(w *worker, line []byte) ([]byte, bool) {
+		if w.session.learn {
+			line = rewrite(line)
+		}
+		return line, true
+	}
+}
+
+// otherLosses doubles the first loss of a check.
+func otherLosses(line []byte) []byte {
+	var reply backends.CheckReply
+	if json.Unmarshal(line, &reply) != nil || len(reply.Losses) == 0 {
+		return line
+	}
+	reply.Losses[0] *= 2
+	out, _ := json.Marshal(reply) // it was JSON a moment ago
+	return append(out, '\n')
 }
 
 // scaleTime reports num/den of the time that passed, in every run.
