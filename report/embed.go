@@ -3,20 +3,14 @@ package report
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"html/template"
 	"io"
-	"io/fs"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/dlbench/dlbench/results"
 )
@@ -213,32 +207,4 @@ func unpack(packed []byte) (results.Archive, error) {
 		return results.Archive{}, fmt.Errorf("%d bytes follow the gzip stream", in.Len())
 	}
 	return results.ReadArchive(data)
-}
-
-// Form names the code that makes pages: two pages of the same form that show the
-// same runs are the same bytes, but for how the records are compressed.
-func Form() string { return form() }
-
-var form = sync.OnceValue(func() string {
-	h := sha256.New()
-	fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			data, _ := files.ReadFile(name)
-			hashPart(h, name, data)
-		}
-		return err
-	})
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" || s.Key == "vcs.modified" {
-				hashPart(h, s.Key, []byte(s.Value))
-			}
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil))[:12]
-})
-
-func hashPart(h hash.Hash, name string, data []byte) {
-	fmt.Fprintf(h, "%q %d\n", name, len(data))
-	h.Write(data)
 }
