@@ -91,7 +91,7 @@ func sideWord(name string) text {
 	case "checkpointed":
 		return text{"checkpointing", "梯度检查点"}
 	case "TensorFlow / PyTorch":
-		return text{"the better of TensorFlow and PyTorch", "TensorFlow 与 PyTorch 中较优者"}
+		return text{"the better of TensorFlow and PyTorch", "另两者（TensorFlow、PyTorch）中较优者"}
 	}
 	return same(clean(line(name), 40))
 }
@@ -224,7 +224,10 @@ func (v *view) groupLinks(cells []results.Cell) []link {
 // unspaced drops the spaces that a format left between Chinese characters: names
 // from other scripts stand apart from them, words do not.
 func unspaced(t text) text {
-	t.ZH = betweenHan.ReplaceAllString(t.ZH, "$1$2")
+	// Twice, since a match takes the character that the next one begins with.
+	for range 2 {
+		t.ZH = betweenHan.ReplaceAllString(t.ZH, "$1$2")
+	}
 	return t
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -86,13 +87,29 @@ var remarks = []struct {
 // and the phase in which it came.
 var ended = regexp.MustCompile(`^(wrong|unsupported|protocol|timeout|oom|crashed)(?: in (import|build|first|check|learn|warm-up|measure))?(?:: (.+))?$`)
 
+// captured is what a sentence of remarks takes from the English one.
+var captured = regexp.MustCompile(`\$[1-9]`)
+
+// metricZH names metrics that remarks speak of.
+var metricZH = map[string]string{
+	"step-time": "每步时间", "first-step-time": "第一步时间", "import-time": "导入时间", "build-time": "构建时间", "warmup-time": "预热时间",
+	"first-result-time": "首个结果时间", "throughput": "吞吐量", "cpu-per-step": "每步 CPU 时间",
+	"latency-p50": "延迟 P50", "latency-p90": "延迟 P90", "latency-p99": "延迟 P99",
+	"peak-memory": "内存峰值", "peak-memory-above-import": "高出导入后的内存峰值", "device-memory": "显存",
+	"peak-resident": "常驻内存峰值", "peak-resident-above-import": "高出导入后的常驻内存峰值",
+}
+
 func chinese(s string) string {
 	for _, r := range remarks {
 		m := r.en.FindStringSubmatch(s)
 		if m == nil {
 			continue
 		}
-		zh := string(r.en.ExpandString(nil, r.zh, s, r.en.FindStringSubmatchIndex(s)))
+		zh := captured.ReplaceAllStringFunc(r.zh, func(group string) string {
+			of := m[group[1]-'0']
+			return cmp.Or(metricZH[of], of)
+		})
+		zh = unspaced(text{ZH: zh}).ZH
 		if r.tail {
 			zh += chinese(m[len(m)-1])
 		}

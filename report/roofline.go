@@ -197,7 +197,7 @@ func (v *view) roofRow(c *cell, a axis) roofRow {
 	row.Rate, row.Range = showCount(i)
 	peak := v.peak(c.group)
 	if peak == nil {
-		row.Why = textf("no peak measured for %s and %s", "没有测量 %s、%s 的峰值", same(line(c.Cell.Precision)), counts(c.Cell.Threads, "thread", "线程"))
+		row.Why = unspaced(textf("no peak measured for %s and %s", "没有测量 %s、%s 的峰值", same(line(c.Cell.Precision)), counts(c.Cell.Threads, "thread", "线程")))
 		if c.Cell.Device != "" && c.Cell.Device != "cpu" {
 			row.Why = text{"the measured peaks are those of the CPUs", "实测峰值只针对 CPU"}
 		}

@@ -18,29 +18,30 @@ func TestRemarks(t *testing.T) {
 		"1 failed beside 6 valid trials; the first: protocol in first: ran: too slow": "6 次有效试验之外另有 1 次失败；首次失败：“第一步”阶段违反协议；英文原文：ran: too slow",
 		"unsupported in build: no LSTM":                                               "“构建”阶段不支持；英文原文：no LSTM",
 		"oom":                                                                         "内存不足",
-		"not proven the same work: no oracle for an opaque workload":                                                                       "未能证明计算相同：该负载不公开模型结构，没有参考答案可供核对",
-		"5 valid trials; an interval takes 6":                                                                                              "有效试验仅 5 次；给出区间至少需要 6 次",
-		"1 round left out: one side has no step-time":                                                                                      "略去 1 轮：其中一方没有 step-time",
-		"incomplete, so not counted: round 12":                                                                                             "轮次不完整，未计入：第 12 轮",
-		"trials disturbed":                                                                                                                 "受到干扰的试验",
-		"3 of 7 trials not steady after the longest warm-up":                                                                               "7 次试验中有 3 次预热到上限仍未达稳态",
-		"unsupported in import: backend gorgonia has no device cuda":                                                                       "“导入”阶段不支持；后端 gorgonia 没有设备 cuda",
-		"no CUDA device here: NVML is not available: libnvidia-ml.so.1 not found":                                                          "本机没有 CUDA 设备：NVML 不可用：找不到 libnvidia-ml.so.1",
-		"the worker did not tell":                                                                                                          "工作进程未提供",
-		"something that no version has said yet":                                                                                           "英文原文：something that no version has said yet",
-		"/run/trials.jsonl:9: dropped a torn last line of 17 bytes":                                                                        "/run/trials.jsonl:9：丢弃了末尾写入不完整的一行（17 字节）",
-		"no verdict is possible: 8 comparisons share alpha 0.05, which takes more than 7 rounds":                                           "不可能得出结论：8 项比较共用误报率 0.05，所需轮次多于 7 轮",
-		"the baseline gorgonia is flaky: 1 failed beside 6 valid trials; the first: oom":                                                   "基准 gorgonia 不稳定：6 次有效试验之外另有 1 次失败；首次失败：内存不足",
-		"the baseline gorgonia is wrong: wrong in check: loss":                                                                             "基准 gorgonia 结果错误：“核对”阶段结果错误；英文原文：loss",
-		"the baseline gorgonia is unsupported: unsupported":                                                                                "基准 gorgonia 不支持该单元：不支持",
-		"the baseline gorgonia is failed: timeout in first: no reply":                                                                      "基准 gorgonia 失败：“第一步”阶段超时；英文原文：no reply",
-		"the baseline gorgonia is missing: no trial in a complete round":                                                                   "基准 gorgonia 未测量：没有属于完整轮次的试验",
-		"the baseline gorgonia is unproven: not proven the same work: a trial was not checked":                                             "基准 gorgonia 未证明：未能证明计算相同：有试验未经核对",
-		"the host was not quiet: 84 of 144 trials were disturbed":                                                                          "主机并非空闲：144 次试验中有 84 次受到干扰",
-		"step-time is 39.0× by wall time, 21.3× by CPU time: the host was busy, trust neither without a quiet run":                         "step-time 之比按实际耗时为 39.0×，按 CPU 时间为 21.3×：主机繁忙；未在空闲的主机上重测之前，两者都不可信",
-		"step-time is 1.50× by wall time, 1.01× by CPU time: the host was busy, so there is no verdict; trust neither without a quiet run": "step-time 之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：主机繁忙，故不下结论；未在空闲的主机上重测之前，两者都不可信",
-		"step-time is 1.50× by wall time, 1.01× by CPU time: the host was busy, or one side left granted threads idle":                     "step-time 之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：主机繁忙，或其中一方未用满所分配的线程",
-		"step-time is 1.50× by wall time, 1.01× by CPU time: one side waited, though nothing disturbed the host":                           "step-time 之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：其中一方有等待，而主机未受干扰",
+		"not proven the same work: no oracle for an opaque workload":                                               "未能证明计算相同：该负载不公开模型结构，没有参考答案可供核对",
+		"5 valid trials; an interval takes 6":                                                                      "有效试验仅 5 次；给出区间至少需要 6 次",
+		"1 round left out: one side has no step-time":                                                              "略去 1 轮：其中一方没有每步时间",
+		"trials have no latency-p99":                                                                               "没有测得延迟 P99 的试验",
+		"incomplete, so not counted: round 12":                                                                     "轮次不完整，未计入：第 12 轮",
+		"trials disturbed":                                                                                         "受到干扰的试验",
+		"3 of 7 trials not steady after the longest warm-up":                                                       "7 次试验中有 3 次预热到上限仍未达稳态",
+		"unsupported in import: backend gorgonia has no device cuda":                                               "“导入”阶段不支持；后端 gorgonia 没有设备 cuda",
+		"no CUDA device here: NVML is not available: libnvidia-ml.so.1 not found":                                  "本机没有 CUDA 设备：NVML 不可用：找不到 libnvidia-ml.so.1",
+		"the worker did not tell":                                                                                  "工作进程未提供",
+		"something that no version has said yet":                                                                   "英文原文：something that no version has said yet",
+		"/run/trials.jsonl:9: dropped a torn last line of 17 bytes":                                                "/run/trials.jsonl:9：丢弃了末尾写入不完整的一行（17 字节）",
+		"no verdict is possible: 8 comparisons share alpha 0.05, which takes more than 7 rounds":                   "不可能得出结论：8 项比较共用误报率 0.05，所需轮次多于 7 轮",
+		"the baseline gorgonia is flaky: 1 failed beside 6 valid trials; the first: oom":                           "基准 gorgonia 不稳定：6 次有效试验之外另有 1 次失败；首次失败：内存不足",
+		"the baseline gorgonia is wrong: wrong in check: loss":                                                     "基准 gorgonia 结果错误：“核对”阶段结果错误；英文原文：loss",
+		"the baseline gorgonia is unsupported: unsupported":                                                        "基准 gorgonia 不支持该单元：不支持",
+		"the baseline gorgonia is failed: timeout in first: no reply":                                              "基准 gorgonia 失败：“第一步”阶段超时；英文原文：no reply",
+		"the baseline gorgonia is missing: no trial in a complete round":                                           "基准 gorgonia 未测量：没有属于完整轮次的试验",
+		"the baseline gorgonia is unproven: not proven the same work: a trial was not checked":                     "基准 gorgonia 未证明：未能证明计算相同：有试验未经核对",
+		"the host was not quiet: 84 of 144 trials were disturbed":                                                  "主机并非空闲：144 次试验中有 84 次受到干扰",
+		"step-time is 39.0× by wall time, 21.3× by CPU time: the host was busy, trust neither without a quiet run": "每步时间之比按实际耗时为 39.0×，按 CPU 时间为 21.3×：主机繁忙；未在空闲的主机上重测之前，两者都不可信",
+		"step-time is 1.50× by wall time, 1.01× by CPU time: the host was busy, so there is no verdict; trust neither without a quiet run": "每步时间之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：主机繁忙，故不下结论；未在空闲的主机上重测之前，两者都不可信",
+		"step-time is 1.50× by wall time, 1.01× by CPU time: the host was busy, or one side left granted threads idle":                     "每步时间之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：主机繁忙，或其中一方未用满所分配的线程",
+		"step-time is 1.50× by wall time, 1.01× by CPU time: one side waited, though nothing disturbed the host":                           "每步时间之比按实际耗时为 1.50×，按 CPU 时间为 1.01×：其中一方有等待，而主机未受干扰",
 		"no verdict: most trials of eager measured for less than 10 ms, too short for the harness's clock to confirm":                      "不下结论：eager 的多数试验测量时间不足 10 ms，无法由主控进程的时钟核实",
 		"": "",
 	} {
@@ -201,5 +202,18 @@ func TestNotesAreWhole(t *testing.T) {
 	run.Meta.Notes["en"] = strings.Repeat("x", 1<<20)
 	if got := newView(run, a).summary().Notes[0]; len(got.EN) > noteLimit+10 {
 		t.Errorf("a note of %d characters", len(got.EN))
+	}
+}
+
+func TestUnspaced(t *testing.T) {
+	for zh, want := range map[string]string{
+		"3 个 中 的 一 个":      "3 个中的一个",
+		"与 PyTorch 相比":     "与 PyTorch 相比",
+		"f32、1 线程 的峰值":     "f32、1 线程的峰值",
+		"负载 上  TensorFlow": "负载上  TensorFlow",
+	} {
+		if got := unspaced(text{ZH: zh}).ZH; got != want {
+			t.Errorf("%q: %q, want %q", zh, got, want)
+		}
 	}
 }

@@ -342,3 +342,12 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestAbsentSidesInChinese(t *testing.T) {
+	s := setup{cells: plan("train", two, "jax")}
+	for id, want := range map[string]string{"C1": "本次运行没有 TensorFlow、PyTorch；", "C7": "本次运行没有 tensorflow、tensorflow-function；"} {
+		if o := s.of(t, id); len(o.Missing) != 1 || !strings.HasPrefix(o.Missing[0].ZH, want) {
+			t.Errorf("%s lacks %q, want %q", id, o.Missing, want)
+		}
+	}
+}

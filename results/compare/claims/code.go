@@ -20,7 +20,7 @@ func functionCostsNoCode(s *frameworks.Subject, o *Outcome) {
 	const base, head = "tensorflow", "tensorflow-function"
 	pairs := forms(s, base, head)
 	if len(pairs) == 0 {
-		o.lack(absent(base + ", " + head))
+		o.lack(absent(base, head))
 		return
 	}
 	proven := 0

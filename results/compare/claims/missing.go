@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dlbench/dlbench/results"
@@ -17,11 +18,11 @@ func (o *Outcome) lack(what Text) {
 	}
 }
 
-// absent says that the run plans nothing of a side.
-func absent(name string) Text {
+// absent says that the run plans nothing of a side, or of either.
+func absent(names ...string) Text {
 	return Text{
-		fmt.Sprintf("no %s in this run; with both of them: dlbench run --suite articles-small", name),
-		fmt.Sprintf("本次运行没有 %s；同时测量双方：dlbench run --suite articles-small", name),
+		fmt.Sprintf("no %s in this run; with both of them: dlbench run --suite articles-small", strings.Join(names, ", ")),
+		fmt.Sprintf("本次运行没有 %s；同时测量双方：dlbench run --suite articles-small", strings.Join(names, "、")),
 	}
 }
 

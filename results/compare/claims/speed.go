@@ -14,7 +14,7 @@ func contenders(s *frameworks.Subject, o *Outcome) (tf, pt frameworks.Side, ok b
 	b, ok2 := s.Framework(frameworks.PyTorch)
 	switch {
 	case !ok1 && !ok2:
-		o.lack(absent("TensorFlow, PyTorch"))
+		o.lack(absent("TensorFlow", "PyTorch"))
 	case !ok1:
 		o.lack(absent("TensorFlow"))
 	case !ok2:
