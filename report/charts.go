@@ -253,16 +253,18 @@ func learningChart(groups []*group) chart {
 	c := charts.NewLine()
 	multiples(&c.RectChart, groups, opts.XAxis{Type: "value", Name: "@step", Min: 0}, opts.YAxis{Type: "value", Name: "@loss", Min: 0}, "axis")
 	for i, g := range groups {
-		var oracle []float64
+		var drawn []*cell
 		for _, cl := range g.cells {
 			_, l := cl.learned()
 			if l == nil {
 				continue
 			}
 			c.AddSeries(cl.Backend.Label, losses(l.Losses), lineStyle(i, cl.Backend)...)
-			if len(l.Oracle) > len(oracle) {
-				oracle = l.Oracle
-			}
+			drawn = append(drawn, cl)
+		}
+		oracle := longestOracle(drawn)
+		if top, beyond := lossTop(drawn, oracle); beyond > 0 {
+			c.YAxisList[i].Max = top
 		}
 		c.AddSeries("@oracle", losses(oracle),
 			charts.WithLineChartOpts(opts.LineChart{XAxisIndex: i, YAxisIndex: i, ShowSymbol: opts.Bool(false)}),

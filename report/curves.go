@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/dlbench/dlbench/results"
@@ -34,6 +35,7 @@ type curvePlot struct {
 	Borders []string // ends of epochs
 	Lines   []curveLine
 	Oracle  string // points; empty: none
+	Beyond  text   // that curves leave the axis
 }
 
 // curveLine is a polyline, x in 0 to 1000, y in 0 to curveHeight, downwards.
@@ -134,19 +136,15 @@ func (v *view) learning() learningSection {
 // lossPlot draws losses by step, and the oracle's where it is known.
 func lossPlot(cells []*cell) curvePlot {
 	p := curvePlot{Unit: text{"upwards: loss, from zero; to the right: step", "纵轴：损失，从零起；横轴：步"}}
-	end, top, oracle := 0, 0.0, []float64(nil)
-	epoch := 0
+	end, epoch := 0, 0
 	for _, c := range cells {
 		_, l := c.learned()
 		end, epoch = max(end, len(l.Losses)), max(epoch, l.Epoch)
-		for _, x := range l.Losses {
-			if !math.IsInf(x, 0) && x > top { // false of NaN
-				top = x
-			}
-		}
-		if len(l.Oracle) > len(oracle) {
-			oracle = l.Oracle
-		}
+	}
+	oracle := longestOracle(cells)
+	top, beyond := lossTop(cells, oracle)
+	if beyond > 0 {
+		p.Beyond = textf("%d of %d curves exceed the axis and run along its upper edge.", "%[2]d 条曲线中有 %[1]d 条超出纵轴范围，超出部分贴上边缘画出。", beyond, len(cells))
 	}
 	p.frame(end, epoch, newAxis(top, round3, text{}))
 	y := newAxis(top, round3, text{})
@@ -156,6 +154,56 @@ func lossPlot(cells []*cell) curvePlot {
 	}
 	p.Oracle = polyline(steps1(oracle), p.X, y)
 	return p
+}
+
+// longestOracle are the oracle's losses as far as any cell has them.
+func longestOracle(cells []*cell) (oracle []float64) {
+	for _, c := range cells {
+		if _, l := c.learned(); l != nil && len(l.Oracle) > len(oracle) {
+			oracle = l.Oracle
+		}
+	}
+	return oracle
+}
+
+// wildLoss is how far the axis of losses goes beyond what is usual: one curve
+// that explodes must not flatten the others.
+const wildLoss = 3
+
+// lossTop is the largest loss that is to be drawn: that of all curves, but at most
+// wildLoss times the largest of the oracle or of the curve in the middle,
+// whichever is more. beyond is how many curves have larger ones.
+func lossTop(cells []*cell, oracle []float64) (top float64, beyond int) {
+	var tops []float64
+	for _, c := range cells {
+		if _, l := c.learned(); l != nil {
+			tops = append(tops, largest(l.Losses))
+		}
+	}
+	slices.Sort(tops)
+	if len(tops) == 0 {
+		return largest(oracle), 0
+	}
+	top = tops[len(tops)-1]
+	if usual := max(largest(oracle), tops[(len(tops)-1)/2]); usual > 0 && top/wildLoss > usual {
+		top = wildLoss * usual
+	}
+	for _, x := range tops {
+		if x > top {
+			beyond++
+		}
+	}
+	return top, beyond
+}
+
+// largest is the largest finite value above 0; 0 without one.
+func largest(xs []float64) (top float64) {
+	for _, x := range xs {
+		if !math.IsInf(x, 0) && x > top { // false of NaN
+			top = x
+		}
+	}
+	return top
 }
 
 // accuracyPlot draws the share of right answers in each epoch at its end; where
@@ -188,9 +236,11 @@ func steps1(ys []float64) []point {
 	return ps
 }
 
-// accuracies are the percentages of right answers per epoch, or per step.
+// accuracies are the percentages of right answers per epoch, or per step; none of
+// counts that cannot be.
 func accuracies(l *results.Curve) []point {
-	if l.Examples <= 0 {
+	impossible := func(n int) bool { return n < 0 || n > l.Examples }
+	if l.Examples <= 0 || len(l.Correct) != len(l.Losses) || slices.ContainsFunc(l.Correct, impossible) {
 		return nil
 	}
 	per := l.Epoch

@@ -73,8 +73,14 @@ func TestAccuracies(t *testing.T) {
 		{"less than two epochs", results.Curve{Correct: []int{1, 3, 5}, Examples: 10, Epoch: 2}, []point{{1, 10}, {2, 30}, {3, 50}}},
 		{"no epoch", results.Curve{Correct: []int{1, 3}, Examples: 4}, []point{{1, 25}, {2, 75}}},
 		{"not told", results.Curve{Losses: []float64{1}, Examples: 4, Epoch: 1}, nil},
+		{"more right than there are", results.Curve{Correct: []int{1, 5}, Examples: 4, Epoch: 1}, nil},
+		{"less than none right", results.Curve{Correct: []int{1, -1}, Examples: 4, Epoch: 1}, nil},
+		{"counts of fewer steps", results.Curve{Losses: []float64{3, 2, 1}, Correct: []int{1, 2}, Examples: 4, Epoch: 1}, nil},
 		{"no examples", results.Curve{Correct: []int{1}, Epoch: 1}, nil},
 	} {
+		if test.curve.Losses == nil {
+			test.curve.Losses = make([]float64, len(test.curve.Correct))
+		}
 		got := accuracies(&test.curve)
 		if len(got) != len(test.want) {
 			t.Errorf("%s: %v", test.name, got)
@@ -85,6 +91,39 @@ func TestAccuracies(t *testing.T) {
 				t.Errorf("%s: %v, want %v", test.name, got, test.want)
 			}
 		}
+	}
+}
+
+// One curve that explodes leaves the others their height, and is told.
+func TestWildCurveIsCutOff(t *testing.T) {
+	of := func(losses ...float64) *cell {
+		return learner(&results.Curve{Losses: losses, Examples: 1, Epoch: 1, Oracle: []float64{2, 1}})
+	}
+	calm, lively, wild := of(2, 1.5, 1), of(2, 5.9, 3), of(2, 1e6, 1e30)
+	for _, x := range []struct {
+		name   string
+		cells  []*cell
+		top    float64
+		beyond int
+	}{
+		{"calm", []*cell{calm, calm}, 2, 0},
+		{"less than three times", []*cell{calm, lively, calm}, 5.9, 0},
+		{"one of two", []*cell{wild, calm}, 6, 1},
+		{"one of three", []*cell{calm, calm, wild}, 6, 1},
+		{"most", []*cell{wild, wild, calm}, 1e30, 0}, // then it is what is usual
+		{"none", nil, 2, 0},
+	} {
+		top, beyond := lossTop(x.cells, []float64{2, 1})
+		if top != x.top || beyond != x.beyond {
+			t.Errorf("%s: %v, %d beyond; want %v, %d", x.name, top, beyond, x.top, x.beyond)
+		}
+	}
+	p := lossPlot([]*cell{calm, wild})
+	if p.Beyond.EN != "1 of 2 curves exceed the axis and run along its upper edge." || !strings.HasPrefix(p.Beyond.ZH, "2 条曲线中有 1 条") {
+		t.Errorf("%+v", p.Beyond)
+	}
+	if p := lossPlot([]*cell{calm, calm}); !p.Beyond.Empty() {
+		t.Errorf("%+v", p.Beyond)
 	}
 }
 
