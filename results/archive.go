@@ -20,11 +20,15 @@ type Archive struct {
 }
 
 // The limits of an archive: of its bytes, and of the JSON objects and lists in it,
-// because an empty one takes two bytes in a file and a hundred in memory.
+// because an empty one takes two bytes in a file and a hundred in memory. An empty
+// string takes three and sixteen, so lines that may list strings are bounded too.
 const (
 	MaxArchive        = 128 << 20
 	maxArchiveObjects = 16 << 20
 	maxArchiveRuns    = 1000
+	maxArchiveHead    = 64 << 10         // the line that heads it
+	maxArchiveNotes   = 1000             // in it, of what was left out; of a run, its warnings
+	maxArchiveRun     = maxMeta + 64<<10 // the line of a run, with its run.json
 )
 
 type archiveHead struct {
@@ -74,7 +78,7 @@ func ReadArchive(data []byte) (Archive, error) {
 		return Archive{}, fmt.Errorf("the records hold %d JSON objects and lists, the limit is %d", n, maxArchiveObjects)
 	}
 	var head archiveHead
-	line, rest, err := nextLine(data)
+	line, rest, err := nextLine(data, maxArchiveHead)
 	if err == nil {
 		_, err = strict(line, &head, &head.Schema)
 	}
@@ -83,6 +87,9 @@ func ReadArchive(data []byte) (Archive, error) {
 	}
 	if head.Runs < 0 || head.Runs > maxArchiveRuns {
 		return Archive{}, fmt.Errorf("the head of the records: %d runs: expected at most %d", head.Runs, maxArchiveRuns)
+	}
+	if len(head.Left) > maxArchiveNotes {
+		return Archive{}, fmt.Errorf("the head of the records: %d things left out: expected at most %d", len(head.Left), maxArchiveNotes)
 	}
 	a := Archive{Left: head.Left}
 	for n := 1; n <= head.Runs; n++ {
@@ -101,12 +108,15 @@ func ReadArchive(data []byte) (Archive, error) {
 // archived reads the run that data begins with and returns what follows it.
 func archived(data []byte, name string) (Run, []byte, error) {
 	var about archivedRun
-	line, rest, err := nextLine(data)
+	line, rest, err := nextLine(data, maxArchiveRun)
 	if err == nil {
 		_, err = strict(line, &about, &about.Schema)
 	}
 	if err != nil {
 		return Run{}, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(about.Warnings) > maxArchiveNotes {
+		return Run{}, nil, fmt.Errorf("%s: %d warnings: expected at most %d", name, len(about.Warnings), maxArchiveNotes)
 	}
 	// Once more by itself: it is held to what run.json is held to.
 	meta, err := json.Marshal(about.Meta)
@@ -134,10 +144,13 @@ func archived(data []byte, name string) (Run, []byte, error) {
 	return Run{Meta: about.Meta, Records: records, Warnings: about.Warnings}, rest[end:], nil
 }
 
-func nextLine(data []byte) (line, rest []byte, err error) {
+func nextLine(data []byte, most int) (line, rest []byte, err error) {
 	line, rest, ok := bytes.Cut(data, []byte("\n"))
-	if !ok {
+	switch {
+	case !ok:
 		return nil, nil, errors.New("it ends too early")
+	case len(line) > most:
+		return nil, nil, fmt.Errorf("larger than %d bytes", most)
 	}
 	return line, rest, nil
 }

@@ -65,6 +65,10 @@ func TestReadArchiveRefuses(t *testing.T) {
 		{"something follows", whole + "{}\n", "3 bytes follow the last of 1 runs"},
 		{"a record twice", strings.Replace(strings.Join(lines[:3], "")+lines[2], `"records":12`, `"records":2`, 1), "run 1:2: "},
 		{"an unplanned cell", strings.Replace(whole, `"backend":"eager"`, `"backend":"other"`, 1), "is not planned"},
+		{"a long head", "{\"schema\":1,\"runs\":0,\"left_out\":[\"" + strings.Repeat("x", 64<<10) + "\"]}\n", "the head of the records: larger than 65536 bytes"},
+		{"much left out", "{\"schema\":1,\"runs\":0,\"left_out\":[" + strings.Repeat(`"",`, 1000) + "\"\"]}\n", "1001 things left out: expected at most 1000"},
+		{"a long run", lines[0] + strings.Replace(lines[1], `"records":12`, `"records":12,"warnings":["`+strings.Repeat("x", 17<<20)+`"]`, 1), "run 1: larger than"},
+		{"many warnings", lines[0] + strings.Replace(lines[1], `"records":12`, `"records":12,"warnings":[`+strings.Repeat(`"",`, 1000)+`""]`, 1), "run 1: 1001 warnings: expected at most 1000"},
 		{"too many objects", strings.Repeat("[", 16<<20+1), "JSON objects and lists"},
 		{"too large", strings.Repeat(" ", results.MaxArchive+1), "larger than"},
 	} {
