@@ -54,7 +54,8 @@ type learningRow struct {
 	Distance    string // largest relative distance from the oracle's losses
 	Over        text
 	Budget      text // of the proof: the worst error as a share of its ceiling
-	Why         text
+	Short       text // why the curve is no longer
+	Why         text // there is none
 }
 
 const (
@@ -144,7 +145,7 @@ func lossPlot(cells []*cell) curvePlot {
 	oracle := longestOracle(cells)
 	top, beyond := lossTop(cells, oracle)
 	if beyond > 0 {
-		p.Beyond = textf("%d of %d curves exceed the axis and run along its upper edge.", "%[2]d 条曲线中有 %[1]d 条超出纵轴范围，超出部分贴上边缘画出。", beyond, len(cells))
+		p.Beyond = textf("Curves that exceed the axis, drawn along its upper edge there: %d of %d.", "%[2]d 条曲线中有 %[1]d 条超出纵轴范围，超出部分贴上边缘画出。", beyond, len(cells))
 	}
 	p.frame(end, epoch, newAxis(top, round3, text{}))
 	y := newAxis(top, round3, text{})
@@ -311,6 +312,9 @@ func (c *cell) learningRow() learningRow {
 	n := len(l.Losses)
 	row.First, row.Last = sig(l.Losses[0]), sig(l.Losses[n-1])
 	row.Steps = textf("%d, of %d examples", "%d，每步 %d 个样本", n, l.Examples)
+	if check.CurveWhy != "" {
+		row.Short = remark(check.CurveWhy)
+	}
 	if ps := accuracies(l); len(ps) > 0 {
 		row.Accuracy = percent(ps[len(ps)-1].y / 100)
 	}

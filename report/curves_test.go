@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -46,6 +47,15 @@ func TestLearningRow(t *testing.T) {
 	failed.trials[0].Record.End, failed.trials[0].Record.Reason = results.EndWrong, "loss 2: 3.1, expected 2.0"
 	if row := failed.learningRow(); !strings.Contains(row.Why.EN, "expected 2.0") {
 		t.Errorf("a check that failed: %+v", row)
+	}
+}
+
+// A short curve says what kept it short.
+func TestWhyTheCurveIsShort(t *testing.T) {
+	c := learner(&results.Curve{Losses: []float64{2, 1}, Examples: 4, Epoch: 1})
+	c.trials[0].Record.Check.CurveWhy = "check: no memory for 40 steps"
+	if row := c.learningRow(); !row.Why.Empty() || row.Short.EN != "check: no memory for 40 steps" || !strings.HasPrefix(row.Short.ZH, "英文原文：") {
+		t.Errorf("%+v", row)
 	}
 }
 
@@ -118,8 +128,20 @@ func TestWildCurveIsCutOff(t *testing.T) {
 			t.Errorf("%s: %v, %d beyond; want %v, %d", x.name, top, beyond, x.top, x.beyond)
 		}
 	}
+	for _, c := range []struct {
+		cells []*cell
+		ends  bool // at three times the usual loss
+	}{{[]*cell{calm, wild}, true}, {[]*cell{calm, calm}, false}} {
+		drawn, err := json.Marshal(learningChart([]*group{{cells: c.cells}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(drawn), `"max":6`); got != c.ends {
+			t.Errorf("the interactive chart ends at the same loss: %v, want %v\n%s", got, c.ends, drawn)
+		}
+	}
 	p := lossPlot([]*cell{calm, wild})
-	if p.Beyond.EN != "1 of 2 curves exceed the axis and run along its upper edge." || !strings.HasPrefix(p.Beyond.ZH, "2 条曲线中有 1 条") {
+	if p.Beyond.EN != "Curves that exceed the axis, drawn along its upper edge there: 1 of 2." || !strings.HasPrefix(p.Beyond.ZH, "2 条曲线中有 1 条") {
 		t.Errorf("%+v", p.Beyond)
 	}
 	if p := lossPlot([]*cell{calm, calm}); !p.Beyond.Empty() {
