@@ -78,6 +78,7 @@ func TestTamperingIsSeen(t *testing.T) {
 		{"charts that are no JSON", after(`id="chart-data"`, `>{`, `>{,`), []string{"not JSON"}},
 		{"an extra row", after(`<section id="throughput"`, `<tbody>`, `<tbody><tr><th scope="row">Magic</th><td>99</td></tr>`), []string{"row", "Magic", `the records say "nothing"`}},
 		{"a hidden row", after(`<section id="throughput"`, `<tbody>`, `<tbody><tr hidden><th scope="row">Magic</th><td>99</td></tr>`), []string{"row", "Magic"}},
+		{"a row made hidden", after(`<section id="throughput"`, `<tbody><tr`, `<tbody><tr hidden`), []string{"attribute hidden of tr", `the page says ""`, `the records say "nothing"`}},
 		{"a missing row", removeRow(t, page), []string{"row", `the page says "nothing"`}},
 		{"text between sections", edited(t, page, `<section id="method"`, `<p>Best of all.</p><section id="method"`), []string{"Best of all."}},
 		{"a script", edited(t, page, "'use strict';", "'use strict';alert(1);"), []string{"script", "other code"}},

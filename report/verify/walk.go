@@ -99,23 +99,40 @@ func (w *walker) cells(a, b *html.Node, at place) {
 }
 
 func (w *walker) attributes(a, b *html.Node, at place) {
-	values := func(n *html.Node) map[string]string {
-		m := map[string]string{}
+	if slices.Equal(a.Attr, b.Attr) {
+		return
+	}
+	type key struct{ space, name string }
+	values := func(n *html.Node) map[key]string {
+		m := map[key]string{}
 		for _, x := range n.Attr {
-			m[x.Namespace+x.Key] = x.Val
+			m[key{x.Namespace, x.Key}] = x.Val
 		}
 		return m
 	}
 	inA, inB := values(a), values(b)
+	same := true
 	for _, x := range slices.Concat(b.Attr, a.Attr) {
-		key := x.Namespace + x.Key
-		p, q := inA[key], inB[key]
-		delete(inA, key)
-		delete(inB, key)
-		if p != q {
-			w.add(at, fmt.Sprintf("attribute %s of %s", short(key), short(b.Data)), p, q)
+		k := key{x.Namespace, x.Key}
+		p, isA := inA[k]
+		q, isB := inB[k]
+		delete(inA, k)
+		delete(inB, k)
+		if p != q || isA != isB { // one may be there and empty, such as hidden
+			same = false
+			w.add(at, fmt.Sprintf("attribute %s of %s", short(x.Key), short(b.Data)), attributeText(p, isA), attributeText(q, isB))
 		}
 	}
+	if same {
+		w.add(at, "attributes of "+short(b.Data), "another order", "the order of dlbench")
+	}
+}
+
+func attributeText(value string, there bool) string {
+	if !there {
+		return "nothing"
+	}
+	return value
 }
 
 // children pairs the nodes below two nodes: those that are equal at both ends,
