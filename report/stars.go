@@ -110,7 +110,7 @@ func (v *view) starRules() []text {
 			"星数 = 5 − log₂(开销 ÷ 该行最低开销)，取最接近的半星，至少 1 星：开销每翻一倍少一颗星。速度的开销是每个样本的时间；内存的开销是负载本身所占：内存试验中进程树的峰值（PSS）减去导入后的水平，后者只是库本身的大小；整个进程的峰值以文字附在旁边，不参与评级。速度的“开销 ÷ 最低开销”是按轮配对之比在各负载上的几何平均，与下结论所用的比值相同；内存则是中位数之比的几何平均。每个框架在每个负载上由中位数最小的形式代表。下方各形式的表中一律为中位数之比，与此不是同一个数字。",
 		},
 		textf(
-			"Two frameworks whose mean is not shown to differ by more than %[1]s share the higher rating. Each pair of frameworks in a row is a question of its own: all pairs of their entries on all workloads of the row share a chance of %[2]s of any wrong verdict, so that choosing the best entry costs nothing.",
+			"Two frameworks whose mean is not shown to differ by more than %[1]s share the higher rating. Each pair of frameworks in a row is a question of its own: all pairs of their entries on all workloads of the row share a chance of %[2]s of any wrong verdict, so choosing the best entry afterwards adds no wrong verdicts.",
 			"若不能证明两个框架的平均开销相差超过 %[1]s，两者都取较高的星数。每行中每两个框架构成一个独立的问题：两者的所有形式在该行所有负载上的全部配对，共用 %[2]s 的误判概率，因此事后挑选最优形式不会增加误判。",
 			percent(p.MinEffect), percent(p.Alpha)),
 		{

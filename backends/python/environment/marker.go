@@ -27,7 +27,7 @@ type Marker struct {
 	Site         string            `json:"site"`                   // where the packages are, below the folder
 	Tool         string            `json:"tool"`                   // uv 0.13.8, pip 26.1
 	Made         string            `json:"made"`                   // RFC 3339, UTC
-	Seconds      float64           `json:"seconds"`                // that it took, downloads included; of a repair, what the first time took
+	Seconds      float64           `json:"seconds"`                // that it took, with what had to be downloaded; of a repair, what the first time took
 	Bytes        int64             `json:"bytes"`                  // on disk
 	Packages     map[string]string `json:"packages"`               // every distribution and its version
 	Overwritten  []string          `json:"overwritten,omitempty"`  // files that differed from their wheel from the beginning
