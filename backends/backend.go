@@ -80,6 +80,8 @@ type Built struct {
 	Accumulated int               `json:"accumulated"` // micro-batches per step
 	// TF32 says whether float32 matrix products go through TF32; nil: not said.
 	TF32 *bool `json:"tf32,omitempty"`
+	// LossScale is the factor that the scaling of f16-mixed begins with; 0: none.
+	LossScale float64 `json:"loss_scale,omitempty"`
 }
 
 // Info is what a worker says of itself in its hello.

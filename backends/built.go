@@ -56,6 +56,13 @@ func (b Built) Against(job Job) error {
 			return fmt.Errorf("worker does not multiply through TF32, precision %s wants it on", prec)
 		}
 	}
+	wantScale := 0.0
+	if job.Settings.Precision == workloads.F16Mix {
+		wantScale = workloads.InitialLossScale
+	}
+	if b.LossScale != wantScale {
+		return fmt.Errorf("worker begins with a loss scale of %g, precision %s wants %g", b.LossScale, job.Settings.Precision, wantScale)
+	}
 	if p.Mode != workloads.Train {
 		return nil
 	}

@@ -46,9 +46,12 @@ type Backend struct {
 	// AdapterLines are the lines of code, without blank lines and comments, that
 	// teach dlbench this framework; what its entries share counts for each. 0: not
 	// known.
-	AdapterLines int    `json:"adapter_lines,omitempty"`
-	Worker       string `json:"worker,omitempty"` // the user's command where the catalog does not have it
-	Binary       string `json:"binary,omitempty"` // "sha256:" + hex of that command's executable
+	AdapterLines int `json:"adapter_lines,omitempty"`
+	// Proven is what the compliance suite saw this entry do in these versions; nil:
+	// no compliance run of them is known.
+	Proven *Capabilities `json:"proven,omitempty"`
+	Worker string        `json:"worker,omitempty"` // the user's command where the catalog does not have it
+	Binary string        `json:"binary,omitempty"` // "sha256:" + hex of that command's executable
 }
 
 // Peak is what some CPUs of the machine reach together at best, as the roofline

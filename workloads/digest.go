@@ -41,7 +41,10 @@ type Golden struct {
 type Budget struct {
 	Losses  []float64          `json:"losses"`  // ceiling of the error of step i
 	Tensors map[string]float64 `json:"tensors"` // ceiling per tensor
-	Floor   float64            `json:"floor"`   // the worst error over all checked quantities but gradients must reach this, else the precision was not applied
+	// Exact is what is computed where the precision's loss scale makes the first
+	// steps skip their updates; nil: the golden's own losses and tensors.
+	Exact *Digest `json:"exact,omitempty"`
+	Floor float64 `json:"floor"` // the worst error over all checked quantities but gradients must reach this, else the precision was not applied
 }
 
 // Band is the range in which a loss under random dropout masks lies, with

@@ -31,6 +31,15 @@ var (
 // inferOnly lists the precisions without a float32 master copy of the weights.
 var inferOnly = []Precision{BF16, F16, Int8}
 
+// Loss scaling in f16-mixed (Micikevicius et al., Mixed Precision Training, 2018,
+// arXiv:1710.03740) is dynamic and the same on every backend: a step whose
+// gradients are not all finite makes no update and halves the scale, and after
+// LossScaleInterval updates in a row it doubles.
+const (
+	InitialLossScale  = 1024
+	LossScaleInterval = 2000
+)
+
 const (
 	maxBatch   = 1 << 16
 	maxThreads = 4096
