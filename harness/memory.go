@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"time"
 
 	"github.com/dlbench/dlbench/backends"
@@ -81,4 +82,29 @@ func memoryOf(timeline *memprof.Timeline, imported memprof.Figure) *results.Memo
 		m.Timeline = append(m.Timeline, results.Point{NS: p.At.Nanoseconds(), RSS: p.RSS})
 	}
 	return m
+}
+
+// MemoryTrial runs one memory trial of a cell, alone.
+func MemoryTrial(ctx context.Context, c Config, cell Cell) results.Record {
+	r := &runner{Config: c}
+	defer r.close()
+	return r.trial(ctx, cell, results.KindMemory, place{attempt: 1, order: 1})
+}
+
+// Occupied is the largest resident size that the trial's worker had, over all
+// phases; on a GPU what it took of the device's memory. 0: it could not be read.
+func Occupied(r results.Record) int64 {
+	if r.Memory != nil && r.Memory.Device != nil {
+		return *r.Memory.Device
+	}
+	var most int64
+	for _, p := range r.Phases {
+		if p.HWM != nil {
+			most = max(most, *p.HWM)
+		}
+	}
+	if r.Memory != nil && r.Memory.PeakRSS != nil {
+		most = max(most, *r.Memory.PeakRSS)
+	}
+	return most
 }

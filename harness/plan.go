@@ -230,5 +230,6 @@ func work(p workloads.Program, prec workloads.Precision) results.Work {
 	return results.Work{
 		Examples: w.Examples, ModelFLOPs: w.ModelFLOPs, ParamBytes: w.ParamBytes, ActivationBytes: w.ActivationBytes,
 		GradientBytes: s.Gradients, OptimizerBytes: s.Optimizer, InputBytes: s.Inputs,
+		KeptBytes: p.KeptBytes(prec),
 	}
 }

@@ -33,8 +33,17 @@ type Meta struct {
 	// Peaks is what the machine can do, measured when the run began; empty: it was
 	// not.
 	Peaks []Peak `json:"peaks,omitempty"`
+	// Forecasts is by how many bytes each cell's worker was expected to grow over its
+	// level after import, by cell name; cells of which nothing was known are missing.
+	Forecasts map[string]Forecast `json:"forecasts,omitempty"`
 	// Resumes are the later invocations that went on with the run, in order.
 	Resumes []Resumption `json:"resumes,omitempty"`
+}
+
+// Forecast is what was expected of a cell's memory before the run.
+type Forecast struct {
+	AboveImport int64  `json:"above_import"` // bytes
+	RestsOn     string `json:"rests_on"`     // trials of the cell: "measured here", "reference"; of others: "estimated"
 }
 
 // Backend is what a run knows of a backend besides what its workers say.

@@ -101,6 +101,9 @@ type Work struct {
 	GradientBytes  int64 `json:"gradient_bytes,omitempty"`
 	OptimizerBytes int64 `json:"optimizer_bytes,omitempty"`
 	InputBytes     int64 `json:"input_bytes,omitempty"`
+	// KeptBytes are the activations that a step holds at the same time: of one
+	// micro-batch, and without what checkpoints drop (workloads.Program.KeptBytes).
+	KeptBytes int64 `json:"kept_bytes,omitempty"`
 }
 
 // Worker is what the worker said of itself.

@@ -48,7 +48,7 @@ func full() Record {
 	check := &Check{Status: "wrong", Worst: "param/fc1", Got: 1e-300, Want: -2.5, Error: 4.5e7, Ceiling: 1, Floor: 1e-9, Reason: "nicht \"gut\" <ü>\n", Losses: []float64{1, 2.25}, Curve: &Curve{Losses: []float64{3, 2}, Correct: []int{1, 4}, Examples: 8, Epoch: 2, Oracle: []float64{3}}, CurveWhy: "no \"answer\""}
 	return Record{
 		Schema: Schema, Kind: KindTime, Round: 3, Attempt: 2, Order: 7, Planned: 9, Cell: plain(),
-		Work: Work{1, 2, 3, 4, 5, 6, 7}, Start: "2026-11-20T08:00:00Z", WallNS: n, End: EndCrashed, Reason: "a\tb", Phase: "measure", Signal: "SIGSEGV", Stderr: "last\nwords\\", Shared: true,
+		Work: Work{1, 2, 3, 4, 5, 6, 7, 8}, Start: "2026-11-20T08:00:00Z", WallNS: n, End: EndCrashed, Reason: "a\tb", Phase: "measure", Signal: "SIGSEGV", Stderr: "last\nwords\\", Shared: true,
 		Worker:  Worker{Kind: "eager", Versions: map[string]string{"go": "1.26"}, Threads: 2, TF32: &yes, DTypes: map[string]string{"params": "f32"}, Params: 5, Segments: 2},
 		Phases:  []Phase{{Name: "import", WallNS: n, HWM: &n}, {Name: "build", WallNS: 2, HWMWhy: "denied", Steps: 3}},
 		BlockNS: []int64{0, 7, 42, 1234567, 12345678, 123456789, 999999999999999999}, StepsPerBlock: 2,

@@ -38,7 +38,7 @@ type CellLine struct {
 	Batches     []int
 	Accumulates []int
 	Threads     []int
-	Checkpoints []int
+	Checkpoints []Checkpointing
 	Allocators  []string // as in Settings: "" is the process's own
 	Steps       Steps    // a zero field leaves the workload's own number
 
@@ -122,7 +122,11 @@ func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 				return nil, fmt.Errorf("%s: %w", line.where(s), err)
 			}
 			spec.Steps = spec.Steps.over(line.Steps)
-			for _, set := range line.settings() {
+			for _, at := range line.points() {
+				set, err := at.resolved(spec)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", line.where(s), err)
+				}
 				p, err := spec.Resolve(set)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", line.where(s), err)
@@ -170,25 +174,46 @@ func (s Steps) over(o Steps) Steps {
 	}
 }
 
-// settings is the product of the line's lists, the first axis slowest.
-func (l CellLine) settings() []Settings {
-	out := []Settings{{}}
-	out = product(out, l.Modes, func(s *Settings, v Mode) { s.Mode = v })
-	out = product(out, l.Precisions, func(s *Settings, v Precision) { s.Precision = v })
-	out = product(out, l.Devices, func(s *Settings, v string) { s.Device = v })
-	out = product(out, l.Data, func(s *Settings, v string) { s.Data = v })
-	out = product(out, l.Batches, func(s *Settings, v int) { s.Batch = v })
-	out = product(out, l.Accumulates, func(s *Settings, v int) { s.Accumulate = v })
-	out = product(out, l.Threads, func(s *Settings, v int) { s.Threads = v })
-	out = product(out, l.Checkpoints, func(s *Settings, v int) { s.Checkpoint = v })
-	return product(out, l.Allocators, func(s *Settings, v string) { s.Allocator = v })
+// linePoint is one point of a line's product. How many segments a checkpointing
+// makes depends on the model.
+type linePoint struct {
+	Settings
+	checkpointing Checkpointing
 }
 
-func product[T any](in []Settings, values []T, set func(*Settings, T)) []Settings {
+// resolved are the settings that the point has for a workload.
+func (p linePoint) resolved(spec Spec) (Settings, error) {
+	set := p.Settings
+	if p.checkpointing.Every == 0 {
+		return set, nil
+	}
+	whole, err := spec.Resolve(set)
+	if err != nil {
+		return set, err
+	}
+	set.Checkpoint, err = p.checkpointing.segments(whole)
+	return set, err
+}
+
+// points is the product of the line's lists, the first axis slowest.
+func (l CellLine) points() []linePoint {
+	out := []linePoint{{}}
+	out = product(out, l.Modes, func(s *linePoint, v Mode) { s.Mode = v })
+	out = product(out, l.Precisions, func(s *linePoint, v Precision) { s.Precision = v })
+	out = product(out, l.Devices, func(s *linePoint, v string) { s.Device = v })
+	out = product(out, l.Data, func(s *linePoint, v string) { s.Data = v })
+	out = product(out, l.Batches, func(s *linePoint, v int) { s.Batch = v })
+	out = product(out, l.Accumulates, func(s *linePoint, v int) { s.Accumulate = v })
+	out = product(out, l.Threads, func(s *linePoint, v int) { s.Threads = v })
+	out = product(out, l.Checkpoints, func(s *linePoint, v Checkpointing) { s.Checkpoint, s.checkpointing = v.Segments, v })
+	return product(out, l.Allocators, func(s *linePoint, v string) { s.Allocator = v })
+}
+
+func product[T any](in []linePoint, values []T, set func(*linePoint, T)) []linePoint {
 	if len(in)*len(values) > maxPlanned+1 { // Expand reports it; do not build it first
 		values = values[:max(1, (maxPlanned+1)/len(in))]
 	}
-	out := make([]Settings, 0, len(in)*len(values))
+	out := make([]linePoint, 0, len(in)*len(values))
 	for _, s := range in {
 		for _, v := range values {
 			set(&s, v)

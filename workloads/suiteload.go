@@ -62,7 +62,7 @@ func (r *reader) suite(root strictyaml.Value) Suite {
 	def := DefaultSettings()
 	common := r.cellLine(m.Get("common"), CellLine{
 		Precisions: []Precision{def.Precision}, Devices: []string{def.Device}, Data: []string{def.Data},
-		Accumulates: []int{def.Accumulate}, Threads: []int{def.Threads}, Checkpoints: []int{def.Checkpoint},
+		Accumulates: []int{def.Accumulate}, Threads: []int{def.Threads}, Checkpoints: []Checkpointing{{Segments: def.Checkpoint}},
 		Allocators: []string{def.Allocator},
 	}, commonKeys)
 	cells := m.Need("cells")
@@ -127,7 +127,7 @@ func (r *reader) cellLine(v strictyaml.Value, def CellLine, keys []string) CellL
 	integers(m.Get("batch"), &line.Batches)
 	integers(m.Get("accumulate"), &line.Accumulates)
 	integers(m.Get("threads"), &line.Threads)
-	integers(m.Get("checkpoint"), &line.Checkpoints)
+	checkpoints(m.Get("checkpoint"), &line.Checkpoints)
 	allocators(m.Get("allocator"), &line.Allocators)
 	if st := m.Get("steps"); !st.Missing() {
 		line.Steps = r.stepsOver(st)
@@ -146,8 +146,8 @@ func (r *reader) wholeLine(v strictyaml.Value, line CellLine) {
 			return
 		}
 	}
-	for _, set := range line.settings() {
-		if err := set.Validate(); err != nil {
+	for _, point := range line.points() {
+		if err := point.Settings.Validate(); err != nil {
 			v.Fail("%v", err)
 			return
 		}

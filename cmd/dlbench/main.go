@@ -116,7 +116,7 @@ is, and writes the comparison as one HTML file.`,
 		Version:       version(),
 	}
 	root.AddCommand(
-		newRun(), newPlan(), newSetup(), newList(), newReport(), newVerify(), newPublish(), newCompare(), newGate(), newDoctor(), newCalibrate(), newHistory(),
+		newRun(), newPlan(), newFit(), newSetup(), newList(), newReport(), newVerify(), newPublish(), newCompare(), newGate(), newDoctor(), newCalibrate(), newHistory(),
 		newWorkload(), newBackend(), newExport(), newWorker(), newGolden(), newCosts(), newPlanAccuracy(),
 	)
 	return root

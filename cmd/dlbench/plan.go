@@ -59,6 +59,9 @@ lack it.`,
 			if err != nil {
 				return err
 			}
+			if err := swaps(p.Forecast, available()); err != nil {
+				p.Warnings = append(p.Warnings, "run will refuse this: "+err.Error())
+			}
 			p.Warnings = append(append(p.Warnings, unready(plan.Entries())...), foreseen(meta)...)
 			return p.print(out, plan, f.share)
 		},
@@ -146,10 +149,10 @@ func foretell(plan harness.Plan, referenceOnly bool) (planned, error) {
 
 func (p planned) print(out io.Writer, plan harness.Plan, share bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CELL\tSTEPS PER TRIAL\tGFLOP PER STEP\tCOUNTED MIB\tSECONDS PER TRIAL\tPEAK MIB\tRESTS ON")
+	fmt.Fprintln(w, "CELL\tSTEPS PER TRIAL\tGFLOP PER STEP\tCOUNTED MIB\tSECONDS PER TRIAL\tPEAK MIB\tABOVE IMPORT\tRESTS ON")
 	for _, c := range p.Cells {
-		fmt.Fprintf(w, "%s\t%d to %d\t%.3f\t%.1f\t%s\t%s\t%s\n", c.Name, c.Steps[0], c.Steps[1], float64(c.FLOPs)/1e9, mib(c.Bytes),
-			trialSeconds(c, share), mibOrDash(c.Peak), c.Rests)
+		fmt.Fprintf(w, "%s\t%d to %d\t%.3f\t%.1f\t%s\t%s\t%s\t%s\n", c.Name, c.Steps[0], c.Steps[1], float64(c.FLOPs)/1e9, mib(c.Bytes),
+			trialSeconds(c, share), mibOrDash(c.Peak), mibOrDash(c.Above), c.Rests)
 	}
 	fmt.Fprintln(w, "\nBACKEND\tCELLS\tIMPORT\tPEAK MIB\tPROCESS PER TRIAL\tSHARED IMPORT\tRESTS ON")
 	for _, b := range p.Backends {

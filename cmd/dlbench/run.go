@@ -25,7 +25,7 @@ import (
 func newRun() *cobra.Command {
 	var f suiteFlags
 	var out string
-	var resume bool
+	var resume, force bool
 	cmd := &cobra.Command{
 		Use:   "run --suite NAME",
 		Short: "Measure a suite and write its report",
@@ -49,6 +49,7 @@ An undecided comparison is a result and exits with 0.`,
   dlbench run --suite articles-small --share-process`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.force = force
 			return runSuite(cmd, &f, out, resume)
 		},
 	}
@@ -56,6 +57,7 @@ An undecided comparison is a result and exits with 0.`,
 	cmd.Flags().StringVar(&out, "out", "", "the run's `folder` (default results/runs/SUITE-TIME)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the interrupted run in --out")
 	cmd.Flags().BoolVar(&f.share, "share-process", false, "import a framework once per pass and fork each trial from there")
+	cmd.Flags().BoolVar(&force, "force", false, "run cells that are expected to take more memory than is available")
 	cmd.Flags().StringVar(&f.label, "label", "", "`TEXT` that names what is measured, such as a commit; history can order runs by it")
 	return cmd
 }
@@ -94,6 +96,15 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 		return "", nil, err
 	}
 	// Before the oracle's results are computed, which may take minutes.
+	expected, err := expect(plan)
+	if err != nil {
+		return "", nil, err
+	}
+	if !f.force {
+		if err := swaps(expected, available()); err != nil {
+			return "", nil, err
+		}
+	}
 	mask, err := host.Granted(threadsOf(plan))
 	if err != nil {
 		return "", nil, err
@@ -110,6 +121,7 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 		progress.warn("the noise floor of this host is not quoted: " + err.Error())
 	}
 	if !resume { // a run keeps those that it began with
+		meta.Forecasts = forecasts(expected)
 		if meta.Peaks, err = peaksOf(ctx, mask, threadCounts(plan)); err != nil {
 			progress.warn("the peaks of the machine were not measured: " + err.Error())
 		}

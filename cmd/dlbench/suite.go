@@ -39,6 +39,7 @@ type suiteFlags struct {
 	until     string
 	limits    map[string]string
 	share     bool // imports, where they can be
+	force     bool // run what would swap
 	envs      []string
 	label     string
 	workers   []string

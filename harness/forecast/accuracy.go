@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/results"
 )
 
@@ -65,7 +66,7 @@ func (f Forecast) Against(run results.Run) ([]Compared, error) {
 		if r.Shared && imports(run.Records, i) {
 			foreseen[r.Kind] += importOf[r.Cell.Backend]
 		}
-		peakCame = max(peakCame, peak(r))
+		peakCame = max(peakCame, harness.Occupied(r))
 	}
 	var rows []Compared
 	for _, kind := range []string{results.KindCheck, results.KindMemory, results.KindTime} {

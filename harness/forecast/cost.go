@@ -41,9 +41,12 @@ type Cost struct {
 	Trials map[Form]Trial `json:"trials"`
 	// Imported and Peak are the largest resident bytes of the worker's process tree
 	// until its framework was imported, and over all trials; 0: not known.
-	Imported int64  `json:"imported,omitempty"`
-	Peak     int64  `json:"peak,omitempty"`
-	Seen     string `json:"seen"` // date of the latest trial: 2026-11-21
+	Imported int64 `json:"imported,omitempty"`
+	Peak     int64 `json:"peak,omitempty"`
+	// Above is how much the worker's process tree grew over its level after import
+	// in memory trials (proportional set size); 0: not known.
+	Above int64  `json:"above,omitempty"`
+	Seen  string `json:"seen"` // date of the latest trial: 2026-11-21
 }
 
 // Trial is the mean of a form's trials, in seconds. A phase that the form does

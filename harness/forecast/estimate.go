@@ -42,18 +42,8 @@ func estimate(want Cost, pool []Cost) (Cost, bool) {
 		t.Check *= ratio(r.check, startWork)
 		out.Trials[form] = t
 	}
-	out.Imported = near.Imported
-	out.Peak = max(near.Imported, near.Peak+int64(grown(counted(want)-counted(near))))
+	out.Above, out.Peak, out.Imported = estimateMemory(want, pool)
 	return out, true
-}
-
-// grown is what a worker takes more for so many more bytes of tensors:
-// workspaces, and copies while the parameters are loaded.
-func grown(bytes float64) float64 {
-	if bytes > 0 {
-		return 1.3 * bytes
-	}
-	return bytes
 }
 
 // alike narrows pool to the cells on the same device and of the same mode.
@@ -95,11 +85,18 @@ func distance(want, c Cost, r rates) float64 {
 			d += 0.2
 		}
 	}
-	if a, b := dot(r.step, stepWork(want)), dot(r.step, stepWork(c)); a > 0 && b > 0 {
-		d += math.Abs(math.Log(a / b))
-	}
-	return d
+	return d + abs(logRatio(dot(r.step, stepWork(want)), dot(r.step, stepWork(c))))
 }
+
+// logRatio is 0 where either is not known.
+func logRatio(a, b float64) float64 {
+	if a <= 0 || b <= 0 {
+		return 0
+	}
+	return math.Log(a / b)
+}
+
+func abs(x float64) float64 { return math.Abs(x) }
 
 // rates is how long a backend takes per unit of the work of stepWork and, for
 // what comes before the steady step, of startWork.

@@ -35,9 +35,10 @@ type Cell struct {
 	FLOPs  int64        `json:"model_flops_per_step"`
 	Bytes  int64        `json:"counted_bytes"` // of its tensors
 	Rests  Basis        `json:"rests_on"`
-	Shares bool         `json:"shares"`         // its check and timed trials can share an import
-	Ends   string       `json:"ends,omitempty"` // how its check trial will end unless ok; then it has no other trials
-	Peak   int64        `json:"peak_bytes"`     // of its worker; 0: not known
+	Shares bool         `json:"shares"`             // its check and timed trials can share an import
+	Ends   string       `json:"ends,omitempty"`     // how its check trial will end unless ok; then it has no other trials
+	Peak   int64        `json:"peak_bytes"`         // of its worker; 0: not known
+	Above  int64        `json:"above_import_bytes"` // by how much its worker grows after the import; 0: not known
 	// Seconds by form of trial. Where workers are shared, import is no part of it.
 	Seconds map[Form]float64 `json:"seconds"`
 }
@@ -250,7 +251,7 @@ func (r *resolver) cell(c harness.Cell) (Cell, float64) {
 	out := Cell{
 		Cell: c.Name, Name: c.Name.Name(), Steps: [2]int{least, least + c.Steps.WarmupMax},
 		FLOPs: c.Work.ModelFLOPs, Bytes: harness.CountedBytes(c), Shares: harness.CanShare(c),
-		Rests: basis, Ends: cost.Ends, Peak: cost.Peak, Seconds: map[Form]float64{},
+		Rests: basis, Ends: cost.Ends, Peak: cost.Peak, Above: cost.above(), Seconds: map[Form]float64{},
 	}
 	forms := []Form{Check, Memory, Time}
 	if out.Shares {

@@ -21,7 +21,7 @@ func planOf(t *testing.T) harness.Plan {
 		Cells: []workloads.CellLine{{
 			Workloads: []string{"TinyMlp"}, Modes: []workloads.Mode{workloads.Train, workloads.Infer},
 			Precisions: []workloads.Precision{workloads.F32}, Devices: []string{workloads.DeviceCPU}, Data: []string{workloads.DataResident},
-			Batches: []int{8}, Accumulates: []int{1}, Threads: []int{1}, Checkpoints: []int{0}, Allocators: []string{""},
+			Batches: []int{8}, Accumulates: []int{1}, Threads: []int{1}, Checkpoints: []workloads.Checkpointing{{}}, Allocators: []string{""},
 			Steps: workloads.Steps{WarmupMax: 40, Blocks: 10, PerBlock: 2},
 		}},
 		Rounds:  workloads.Rounds{Min: 2, Max: 4, Until: workloads.UntilMax},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dlbench/dlbench/harness"
 	"github.com/dlbench/dlbench/results"
 )
 
@@ -68,8 +69,9 @@ func (c Cost) merge(later Cost) Cost {
 		out.Trials[f] = out.Trials[f].mean(t)
 	}
 	out.Imported, out.Peak = cmp.Or(later.Imported, c.Imported), max(c.Peak, later.Peak)
+	out.Above = cmp.Or(later.Above, c.Above)
 	if later.Ends != c.Ends { // the cell works now, or no longer does: older trials were other work
-		out.Trials, out.Peak = later.Trials, later.Peak
+		out.Trials, out.Peak, out.Above = later.Trials, later.Peak, later.Above
 	}
 	return out
 }
@@ -169,7 +171,8 @@ func learnCell(cell results.Cell, records []results.Record, rests map[string]*su
 		c.Work = r.Work
 		c.Seen = max(c.Seen, r.Start[:min(len(r.Start), len(time.DateOnly))])
 		c.Imported = max(c.Imported, imported(r))
-		c.Peak = max(c.Peak, peak(r))
+		c.Peak = max(c.Peak, harness.Occupied(r))
+		c.Above = max(c.Above, grewBy(r))
 	}
 	return c, len(c.Trials) > 0
 }
@@ -217,20 +220,6 @@ func imported(r results.Record) int64 {
 		}
 	}
 	return 0
-}
-
-// peak is the largest size that a trial had.
-func peak(r results.Record) int64 {
-	var most int64
-	for _, p := range r.Phases {
-		if p.HWM != nil {
-			most = max(most, *p.HWM)
-		}
-	}
-	if r.Memory != nil && r.Memory.PeakRSS != nil {
-		most = max(most, *r.Memory.PeakRSS)
-	}
-	return most
 }
 
 // sum is a mean in the making.

@@ -79,6 +79,16 @@ func checkSystem() Finding {
 		"%s: no CPU mask, no memory limit and no memory figures", runtime.GOOS)
 }
 
+// Available is the memory in bytes that programs can take before the system
+// swaps.
+func Available() (int64, error) {
+	m, err := mem.VirtualMemory()
+	if err != nil {
+		return 0, err
+	}
+	return int64(m.Available), nil
+}
+
 func checkMemory() Finding {
 	m, err := mem.VirtualMemory()
 	if err != nil {
