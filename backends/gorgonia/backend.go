@@ -19,21 +19,21 @@ import (
 // Backend holds one compiled program.
 type Backend struct {
 	job     backends.Job
-	graph   *graph
+	chain   *chain
 	data    *data
 	initial map[string]workloads.Tensor
 	solver  G.Solver
 	last    int     // batch of the last step that Run executed; -1 before the first
 	loss    float64 // of that step, if priced
 	priced  bool    // false after inference: the loss is computed from the logits when it is read
-	held    int     // batch of the logits that the graph holds; -1 where they may be of other parameters
+	held    int     // batch of the logits that the last graph holds; -1 where they may be of other parameters
 }
 
 // New returns an empty backend.
 func New() backends.Backend { return &Backend{} }
 
-// Build reads parameters and batches, builds the graph with its gradients and
-// compiles it.
+// Build reads parameters and batches, builds the graphs with their gradients and
+// compiles them.
 func (b *Backend) Build(ctx context.Context, job backends.Job) (backends.Built, error) {
 	weights, err := workloads.ReadSafetensors(job.Weights)
 	if err != nil {
@@ -53,18 +53,18 @@ func (b *Backend) build(ctx context.Context, job backends.Job, weights, batches 
 	if job.For == backends.ForCheck {
 		job.Program = job.Program.WithoutDropout()
 	}
-	g, err := compile(job.Program, dtypeOf(job.Settings.Precision))
+	c, err := newChain(job.Program, dtypeOf(job.Settings.Precision))
 	if err != nil {
 		return backends.Built{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return backends.Built{}, err
 	}
-	d, err := g.load(batches, job)
+	d, err := c.load(batches, job)
 	if err != nil {
 		return backends.Built{}, err
 	}
-	*b = Backend{job: job, graph: g, data: d, initial: weights}
+	*b = Backend{job: job, chain: c, data: d, initial: weights}
 	if err := b.Reset(); err != nil {
 		return backends.Built{}, err
 	}
@@ -74,7 +74,8 @@ func (b *Backend) build(ctx context.Context, job backends.Job, weights, batches 
 			"params":      string(job.Settings.Precision),
 			"activations": string(job.Settings.Precision),
 		},
-		Accumulated: g.micros,
+		Segments:    c.segments(),
+		Accumulated: c.micros,
 	}, nil
 }
 
@@ -83,13 +84,11 @@ func supported(job backends.Job) error {
 	s := job.Settings
 	switch {
 	case s.Precision != workloads.F32 && s.Precision != workloads.F64:
-		return fmt.Errorf("%w: precision %s: Gorgonia computes in f32 and f64", backends.ErrUnsupported, s.Precision)
+		return fmt.Errorf("%w: precision %s: Gorgonia computes in f32 and f64; its tensors have no 16-bit floats", backends.ErrUnsupported, s.Precision)
 	case s.Device != "" && s.Device != "cpu":
 		return fmt.Errorf("%w: device %s: Gorgonia's CUDA kernels are of the CUDA 10 era and need nvcc at build time", backends.ErrUnsupported, s.Device)
 	case s.Data != "" && s.Data != "resident" && s.Data != "host":
 		return fmt.Errorf("%w: data %q: expected resident or host", backends.ErrUnsupported, s.Data)
-	case len(job.Program.Segments) > 0:
-		return fmt.Errorf("%w: checkpointing: a Gorgonia graph keeps every activation that its gradient reads", backends.ErrUnsupported)
 	}
 	return nil
 }
@@ -114,40 +113,39 @@ func (b *Backend) Run(batches []int) error {
 			continue
 		}
 		b.held = -1
-		if err := b.solver.Step(b.graph.learnables); err != nil {
+		if err := b.solver.Step(b.chain.learnables); err != nil {
 			return fmt.Errorf("optimizer: %w", err)
 		}
 	}
 	return nil
 }
 
-// pass runs the graph on every micro-batch of a batch and returns their mean
-// loss (0 in inference, where the loss is not part of the graph). Gradients,
+// pass runs the chain on every micro-batch of a batch and returns their mean
+// loss (0 in inference, where the loss is not part of it). Gradients,
 // where there are any, are left in the learnables.
 func (b *Backend) pass(batch int) (loss float64, err error) {
-	for i := range b.graph.micros {
-		if err := b.micro(batch, i); err != nil {
+	for i := range b.chain.micros {
+		if err := b.micro(batch, i, true); err != nil {
 			return 0, err
 		}
-		if b.graph.lossValue != nil {
-			loss += scalar(b.graph.lossValue)
+		if v := b.chain.last().lossValue; v != nil {
+			loss += scalar(v)
 		}
 	}
-	return loss / float64(b.graph.micros), nil
+	return loss / float64(b.chain.micros), nil
 }
 
-// micro runs the graph on one micro-batch.
-func (b *Backend) micro(batch, i int) error {
+// micro runs the chain on one micro-batch, as far as gradients need it or to the
+// logits.
+func (b *Backend) micro(batch, i int, gradients bool) error {
 	if batch < 0 || batch >= b.data.batches {
 		return fmt.Errorf("batch %d: the file holds batches 0 to %d", batch, b.data.batches-1)
 	}
-	if err := b.data.feed(batch*b.graph.micros + i); err != nil {
+	if err := b.data.feed(batch*b.chain.micros + i); err != nil {
 		return err
 	}
-	b.graph.drop()
-	err := b.graph.vm.RunAll()
-	b.graph.vm.Reset()
-	if err != nil {
+	b.chain.drop()
+	if err := b.chain.run(gradients); err != nil {
 		return fmt.Errorf("batch %d: %w", batch, err)
 	}
 	return nil
@@ -155,7 +153,7 @@ func (b *Backend) micro(batch, i int) error {
 
 // Reset restores initial parameters, statistics and optimizer state.
 func (b *Backend) Reset() error {
-	for _, p := range b.graph.params {
+	for _, p := range b.chain.params {
 		t, ok := b.initial[p.Name]
 		if !ok {
 			return fmt.Errorf("weights: no tensor %q", p.Name)
@@ -164,7 +162,7 @@ func (b *Backend) Reset() error {
 			return err
 		}
 	}
-	b.graph.reseed()
+	b.chain.reseed()
 	b.last, b.held, b.priced = -1, -1, false
 	b.solver = nil
 	if b.job.Program.Mode == workloads.Train {
@@ -183,8 +181,8 @@ func (b *Backend) Read(what string, batch int) (map[string]backends.Tensor, erro
 	case "grads":
 		return b.readGrads(batch)
 	case "params":
-		out := make(map[string]backends.Tensor, len(b.graph.params))
-		for _, p := range b.graph.params {
+		out := make(map[string]backends.Tensor, len(b.chain.params))
+		for _, p := range b.chain.params {
 			out[p.Name] = p.read(piece.weights)
 		}
 		return out, nil
@@ -206,24 +204,24 @@ func (b *Backend) price() {
 	if b.last < 0 || b.priced {
 		return
 	}
-	b.loss = lossOf(b.job.Program.Loss.Op, b.graph.logits(), b.data.labelsOf(b.last))
+	b.loss = lossOf(b.job.Program.Loss.Op, b.chain.logits(), b.data.labelsOf(b.last))
 	b.priced = true
 }
 
 func (b *Backend) readLogits(batch int) (map[string]backends.Tensor, error) {
 	if batch >= 0 && batch == b.held {
-		return logitsTensor(b.job.Program.Batch, b.graph.logits()), nil
+		return logitsTensor(b.job.Program.Batch, b.chain.logits()), nil
 	}
 	b.price() // before other logits take the place of the last step's
-	restore := b.graph.save()
+	restore := b.chain.save()
 	defer restore()
 	b.held = -1
 	var rows []float64
-	for micro := range b.graph.micros {
-		if err := b.micro(batch, micro); err != nil {
+	for micro := range b.chain.micros {
+		if err := b.micro(batch, micro, false); err != nil {
 			return nil, err
 		}
-		rows = append(rows, b.graph.logits()...)
+		rows = append(rows, b.chain.logits()...)
 	}
 	if b.job.Program.Mode == workloads.Infer {
 		b.held = batch
@@ -242,31 +240,31 @@ func (b *Backend) readGrads(batch int) (map[string]backends.Tensor, error) {
 	if b.job.For != backends.ForCheck {
 		return nil, errors.New(`read grads: expected a build for "check"`)
 	}
-	restore := b.graph.save()
+	restore := b.chain.save()
 	defer restore()
 	if _, err := b.pass(batch); err != nil {
 		return nil, err
 	}
 	out := map[string]backends.Tensor{}
-	for _, p := range b.graph.params {
+	for _, p := range b.chain.params {
 		if p.Buffer {
 			continue
 		}
 		t := p.read(piece.gradient)
 		for i := range t.Data {
-			t.Data[i] /= float64(b.graph.micros)
+			t.Data[i] /= float64(b.chain.micros)
 		}
 		out[p.Name] = t
 	}
 	return out, nil
 }
 
-// Close releases the machine.
+// Close releases the machines.
 func (b *Backend) Close() error {
-	if b.graph == nil {
+	if b.chain == nil {
 		return nil
 	}
-	err := b.graph.vm.Close()
+	err := b.chain.close()
 	*b = Backend{}
 	return err
 }

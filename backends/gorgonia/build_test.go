@@ -20,8 +20,6 @@ func TestUnsupported(t *testing.T) {
 		want string
 	}{
 		"gelu": {tiny{input: vector, layers: layers{dense("fc1", 4), plain("gelu"), dense("fc", 3)}}, "gelu: unsupported: gelu: Gorgonia has no error function"},
-		"checkpoint": {tiny{input: vector, layers: layers{dense("fc1", 4), plain("relu"), dense("fc", 3)},
-			settings: func(s *workloads.Settings) { s.Checkpoint = 1 }}, "unsupported: checkpointing"},
 		"mixed": {tiny{input: vector, layers: layers{dense("fc", 3)},
 			settings: func(s *workloads.Settings) { s.Precision = workloads.BF16Mix }}, "unsupported: precision bf16-mixed"},
 		"cuda": {tiny{input: vector, layers: layers{dense("fc", 3)},
@@ -93,7 +91,7 @@ func TestBuilt(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		var held int64
-		for _, p := range f.graph.params {
+		for _, p := range f.chain.params {
 			for _, q := range p.pieces {
 				held += int64(q.value.DataSize())
 			}
@@ -164,11 +162,11 @@ func TestSilentMerge(t *testing.T) {
 			layers:   layers{{Op: workloads.LayerResidual, Body: layers{one}, Shortcut: layers{other}}, dense("fc", 3)},
 			settings: func(s *workloads.Settings) { s.Mode = mode },
 		}.job(t).Program
-		merged, err := growSalted(p, tensor.Float64, 0)
+		merged, err := growSalted(p, tensor.Float64, whole(p), 0)
 		if mode == workloads.Train != errors.Is(err, errGradient) {
 			t.Fatalf("%s: the merged graph gave %v", mode, err)
 		}
-		b, err := growChecked(p, tensor.Float64, 0)
+		b, err := growChecked(p, tensor.Float64, whole(p), 0)
 		if err != nil {
 			t.Fatalf("%s: %v", mode, err)
 		}

@@ -18,6 +18,7 @@ import (
 // with the steps outermost where the program has an LSTM, else [batch*T, D].
 type builder struct {
 	p      workloads.Program
+	part   part
 	g      *G.ExprGraph
 	graph  *graph
 	salt   string
@@ -32,14 +33,16 @@ type value struct {
 	node  *G.Node   // nil until joined
 	steps []*G.Node // of a recurrent op: [batch, D] each, while node is nil
 	shape []int     // of one example
+	kept  bool      // by the part before, for another pass
 }
 
 // failure is an error on its way from deep in the walk to compile.
 type failure struct{ error }
 
-func newBuilder(p workloads.Program, dt tensor.Dtype, salt int) *builder {
+func newBuilder(p workloads.Program, dt tensor.Dtype, at part, salt int) *builder {
 	b := &builder{
 		p:      p,
+		part:   at,
 		g:      G.NewGraph(),
 		params: map[string]*param{},
 		uses:   map[int]int{},
@@ -80,30 +83,68 @@ func (b *builder) unsupported(format string, args ...any) {
 	panic(failure{fmt.Errorf("%w: %s", backends.ErrUnsupported, fmt.Sprintf(format, args...))})
 }
 
-// walk builds all ops and returns the logits, [batch, K].
+// walk builds the ops of the part and returns what it ends with: the logits,
+// [batch, K], or the value that the next part begins with.
 func (b *builder) walk() *G.Node {
 	outs := make([]*value, len(b.p.Ops))
-	for i, o := range b.p.Ops {
+	for i := b.part.first; i <= b.part.last; i++ {
+		o := b.p.Ops[i]
 		b.at = o.Op
 		if o.Name != "" {
 			b.at += " " + o.Name
 		}
 		ins := make([]*value, len(o.In))
 		for j, in := range o.In {
-			if in >= 0 {
-				ins[j] = outs[in]
-			} else {
-				ins[j] = &value{op: -1, shape: b.p.Input.Shape}
-			}
+			ins[j] = b.source(in, outs)
 		}
 		outs[i] = b.emit(o, ins)
 		outs[i].op, outs[i].shape = i, o.Shape
 	}
-	last := outs[len(outs)-1]
+	if b.part.first > 0 && b.graph.entry == nil {
+		b.unsupported("ops %d to %d do not read the value before them", b.part.first, b.part.last)
+	}
+	last := outs[b.part.last]
+	if !b.atEnd() {
+		return b.leaving(last)
+	}
 	if len(last.shape) != 1 {
 		b.unsupported("logits of shape %v", last.shape)
 	}
 	return b.node(last)
+}
+
+// atEnd reports whether the part ends with the logits.
+func (b *builder) atEnd() bool { return b.part.last == len(b.p.Ops)-1 }
+
+// source is what an op of the part reads: the output of another, the value that
+// the part begins with, or the batch.
+func (b *builder) source(in int, outs []*value) *value {
+	switch {
+	case in < 0:
+		return &value{op: -1, shape: b.p.Input.Shape}
+	case in >= b.part.first:
+		return outs[in]
+	case in < b.part.first-1:
+		b.unsupported("it reads op %d, beyond the beginning of its segment", in)
+	}
+	shape := b.p.Ops[in].Shape
+	if b.graph.entry == nil {
+		b.graph.entry = b.input("entry", b.graph.dt, b.held(shape))
+	}
+	return &value{op: in, node: b.graph.entry, shape: shape, kept: true}
+}
+
+// leaving is the output of a part, in memory of its own: one that only passes its
+// input on would hand out what is kept for another pass.
+func (b *builder) leaving(v *value) *G.Node {
+	x, held := b.node(v), b.held(v.shape)
+	if x.Op() == nil {
+		x = b.copied(x)
+	}
+	if !x.Shape().Eq(held) {
+		x = b.do(G.Reshape(x, held))
+	}
+	return x
 }
 
 func (b *builder) emit(o workloads.Op, in []*value) *value {

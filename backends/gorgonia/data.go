@@ -18,16 +18,17 @@ type data struct {
 	batch   int     // examples per batch
 }
 
-// feed is one input node with its value for every micro-batch.
+// feed is the value of an input for every micro-batch, with the nodes of all
+// graphs that have the input.
 type feed struct {
-	node   *G.Node
+	nodes  []*G.Node
 	values []*tensor.Dense
-	bound  *tensor.Dense // with data on the host: what the node is bound to, copied into in each pass; else nil
+	bound  *tensor.Dense // with data on the host: what the nodes are bound to, copied into in each pass; else nil
 }
 
 // load makes the tensors of all micro-batches from "x" [batches, batch, ...]
 // and "y" [batches, batch].
-func (g *graph) load(from map[string]workloads.Tensor, job backends.Job) (*data, error) {
+func (c *chain) load(from map[string]workloads.Tensor, job backends.Job) (*data, error) {
 	p := job.Program
 	x, y := from["x"], from["y"]
 	if y.I32 == nil || len(y.Shape) != 2 || y.Shape[1] != p.Batch || len(x.Shape) == 0 || x.Shape[0] != y.Shape[0] {
@@ -41,9 +42,9 @@ func (g *graph) load(from map[string]workloads.Tensor, job backends.Job) (*data,
 		return nil, err
 	}
 	d := &data{batches: y.Shape[0], labels: y.I32, batch: p.Batch}
-	micros := d.batches * g.micros
-	add := func(n *G.Node, of func(micro int) *tensor.Dense) {
-		f := feed{node: n, values: make([]*tensor.Dense, micros)}
+	micros := d.batches * c.micros
+	add := func(nodes []*G.Node, of func(micro int) *tensor.Dense) {
+		f := feed{nodes: nodes, values: make([]*tensor.Dense, micros)}
 		for i := range f.values {
 			f.values[i] = of(i)
 		}
@@ -52,25 +53,25 @@ func (g *graph) load(from map[string]workloads.Tensor, job backends.Job) (*data,
 		}
 		d.feeds = append(d.feeds, f)
 	}
-	if g.examples != nil {
+	if len(c.examples) > 0 {
 		if x.F32 == nil {
 			return nil, fmt.Errorf("batches: x is %s: expected F32", x.DType())
 		}
-		add(g.examples, func(i int) *tensor.Dense {
-			return g.numbers(x.F32[i*g.batch*example:(i+1)*g.batch*example], p.Input.Shape)
+		add(c.examples, func(i int) *tensor.Dense {
+			return c.numbers(x.F32[i*c.batch*example:(i+1)*c.batch*example], p.Input.Shape)
 		})
 	}
-	if g.tokens != nil {
+	if len(c.tokens) > 0 {
 		if x.I32 == nil {
 			return nil, fmt.Errorf("batches: x is %s: expected I32 tokens", x.DType())
 		}
-		add(g.tokens, func(i int) *tensor.Dense {
-			return g.indices(x.I32[i*g.batch*example:(i+1)*g.batch*example], example)
+		add(c.tokens, func(i int) *tensor.Dense {
+			return c.indices(x.I32[i*c.batch*example:(i+1)*c.batch*example], example)
 		})
 	}
-	if g.labels != nil {
-		add(g.labels, func(i int) *tensor.Dense {
-			return g.labelTensor(p.Loss.Op, y.I32[i*g.batch:(i+1)*g.batch])
+	if len(c.labels) > 0 {
+		add(c.labels, func(i int) *tensor.Dense {
+			return c.labelTensor(p.Loss.Op, y.I32[i*c.batch:(i+1)*c.batch])
 		})
 	}
 	return d, nil
@@ -87,36 +88,36 @@ func checkLabels(p workloads.Program, labels []int32) error {
 }
 
 // numbers holds the examples of a micro-batch as the graph reads them.
-func (g *graph) numbers(examples []float32, shape []int) *tensor.Dense {
-	t := tensor.New(tensor.Of(g.dt), tensor.WithShape(g.examples.Shape()...))
-	steps, width := 1, len(examples)/g.batch
+func (c *chain) numbers(examples []float32, shape []int) *tensor.Dense {
+	t := tensor.New(tensor.Of(c.dt), tensor.WithShape(c.examples[0].Shape()...))
+	steps, width := 1, len(examples)/c.batch
 	if len(shape) == 2 {
 		steps, width = shape[0], shape[1]
 	}
 	for i, v := range examples {
-		set(t, g.row(i/width, steps)*width+i%width, float64(v))
+		set(t, c.row(i/width, steps)*width+i%width, float64(v))
 	}
 	return t
 }
 
 // indices holds the tokens of a micro-batch.
-func (g *graph) indices(tokens []int32, steps int) *tensor.Dense {
+func (c *chain) indices(tokens []int32, steps int) *tensor.Dense {
 	data := make([]int, len(tokens))
 	for i, v := range tokens {
-		data[g.row(i, steps)] = int(v)
+		data[c.row(i, steps)] = int(v)
 	}
 	return tensor.New(tensor.WithShape(len(data)), tensor.WithBacking(data))
 }
 
 // row is where row i of batch-major sequences of the given length is held.
-func (g *graph) row(i, steps int) int {
-	if !g.timeMajor {
+func (c *chain) row(i, steps int) int {
+	if !c.timeMajor {
 		return i
 	}
-	return i%steps*g.batch + i/steps
+	return i%steps*c.batch + i/steps
 }
 
-// feed binds a micro-batch to the graph's inputs.
+// feed binds a micro-batch to the graphs' inputs.
 func (d *data) feed(micro int) error {
 	for _, f := range d.feeds {
 		v := f.values[micro]
@@ -126,8 +127,10 @@ func (d *data) feed(micro int) error {
 			}
 			v = f.bound
 		}
-		if err := G.Let(f.node, v); err != nil {
-			return err
+		for _, n := range f.nodes {
+			if err := G.Let(n, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

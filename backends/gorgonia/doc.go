@@ -32,6 +32,8 @@
 //   - BatchNorm(x, nil, nil) makes a scale as large as x: scale and bias are
 //     always given. Its running statistics are set after the machine is made,
 //     since NewTapeMachine resets them.
+//   - A node holds its value until it is computed again. A checkpointed segment
+//     lets go of them after each pass: see release.
 //   - A node's Value after a run may be another node's: the memory is reused.
 //     Results leave the graph through Read nodes.
 //   - The gradients of BatchNorm's scale and bias are wrong for maps of width 1
@@ -51,6 +53,9 @@
 // in a goroutine of the library, where no caller can recover; it ends the
 // process. Every trial has a process of its own, so the harness sees one
 // crashed trial and goes on.
+//
+// Checkpointing is a graph per segment: see chain. There are no 16-bit floats in
+// the library.
 //
 // An LSTM is unrolled, dozens of nodes per time step and layer. Compile time
 // grows with the square of the node count: the code generator scans its map of

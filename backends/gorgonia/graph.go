@@ -1,7 +1,7 @@
 package gorgonia
 
 import (
-	"math/rand/v2"
+	"fmt"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -10,56 +10,65 @@ import (
 	"github.com/dlbench/dlbench/workloads"
 )
 
-// graph is a compiled program for one micro-batch.
+// graph is a range of a program's ops for one micro-batch, compiled.
 type graph struct {
-	vm         G.VM
-	batch      int // examples of a micro-batch
-	micros     int // micro-batches per step
-	timeMajor  bool
-	dt         tensor.Dtype
-	params     []*param
-	learnables []G.ValueGrad
-	bound      bool // gradients add up over passes until the solver clears them
+	vm        G.VM
+	batch     int // examples of a micro-batch
+	micros    int // micro-batches per step
+	timeMajor bool
+	dt        tensor.Dtype
+	params    []*param // of the program; those that the range reads have pieces or a buffer
+	learned   G.Nodes
+	bound     bool // gradients add up over passes until the solver clears them
 
+	entry    *G.Node // output of the op before the range; nil where it begins with the batch
+	upstream *G.Node // gradient of the range's output; nil where there is none, or the loss follows
 	examples *G.Node // the batch as numbers; nil where only tokens are read
 	tokens   *G.Node // the batch as row numbers of an embedding; nil without one
-	labels   *G.Node // nil in inference
+	labels   *G.Node // nil without a loss
 
-	drops  []dropout
-	random rand.PCG
+	drops []dropout
 
-	logitsValue, lossValue G.Value
+	output        G.Value // logits in the last range, else what the next one begins with
+	lossValue     G.Value
+	entryGradient G.Value
+
+	passing []*G.Node // nodes whose values are given up after each pass
 }
 
 // dropout is a mask that is drawn anew for every pass.
 type dropout struct {
+	node *G.Node
 	mask *tensor.Dense
 	rate float64
 }
 
-// compile builds the graph of the program, differentiates it, and compiles it
-// for a TapeMachine.
-func compile(p workloads.Program, dt tensor.Dtype) (_ *graph, err error) {
-	b, err := grow(p, dt)
+// compile builds the graph of a part of the program, differentiates it unless
+// the part is forward only, and compiles it for a TapeMachine.
+func compile(p workloads.Program, dt tensor.Dtype, at part) (_ *graph, err error) {
+	b, err := grow(p, dt, at)
 	if err != nil {
 		return nil, err
 	}
 	defer b.recover(&err)
 	g := b.graph
-	if p.Mode == workloads.Infer {
-		g.vm = G.NewTapeMachine(b.g, G.EvalMode())
-		return g, nil
-	}
-	nodes := b.learnables()
 	var opts []G.VMOpt
-	// Bound dual values add up over passes and belong to one parameter each. A
-	// plain gradient is the result of the last pass and may be shared.
-	if g.bound = g.micros > 1 || shareGradients(nodes); g.bound {
-		opts = append(opts, G.BindDualValues(nodes...))
+	if p.Mode == workloads.Infer {
+		opts = append(opts, G.EvalMode())
+	}
+	if !at.forward {
+		g.learned = b.learnables()
+		// Bound dual values add up over passes and belong to one parameter each. A
+		// plain gradient is the result of the last pass and may be shared.
+		if g.bound = len(g.learned) > 0 && (g.micros > 1 || shareGradients(g.learned)); g.bound {
+			opts = append(opts, G.BindDualValues(g.learned...))
+		}
 	}
 	b.at = "compile"
 	g.vm = G.NewTapeMachine(b.g, opts...)
-	g.learnables = G.NodesToValueGrads(nodes)
+	if at.checkpointed {
+		g.passing = b.passing()
+	}
 	return g, nil
 }
 
@@ -74,82 +83,86 @@ func shareGradients(nodes G.Nodes) bool {
 	return false
 }
 
-// logits returns the output of the last pass, row-major.
-func (g *graph) logits() []float64 {
-	t, ok := g.logitsValue.(*tensor.Dense)
-	if !ok {
-		return []float64{scalar(g.logitsValue)}
+// run makes one pass.
+func (g *graph) run() error {
+	err := g.vm.RunAll()
+	g.vm.Reset()
+	if err != nil {
+		return err
 	}
-	out := make([]float64, t.DataSize())
-	for i := range out {
-		out[i] = get(t, i)
-	}
-	return out
+	return g.release()
 }
 
-// reseed makes the next masks those that followed the build.
-func (g *graph) reseed() { g.random = *rand.NewPCG(1, 2) }
-
-// drop draws the masks of one pass.
-func (g *graph) drop() {
-	for _, d := range g.drops {
-		threshold := uint32(d.rate * (1 << 32))
-		keep := 1 / (1 - d.rate)
-		if d.mask.Dtype() == tensor.Float32 {
-			draw(d.mask.Float32s(), &g.random, threshold, float32(keep))
-		} else {
-			draw(d.mask.Float64s(), &g.random, threshold, keep)
+// passing are the nodes that only a pass itself reads: all that is computed but
+// gradients that the solver takes from their nodes.
+func (b *builder) passing() []*G.Node {
+	kept := map[*G.Node]bool{}
+	if !b.graph.bound {
+		for _, n := range b.graph.learned {
+			kept[n.Deriv()] = true
 		}
 	}
+	var nodes []*G.Node
+	for _, n := range b.g.AllNodes() {
+		if n.Op() != nil && !n.IsScalar() && !kept[n] {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
-// draw sets an element to 0 with probability threshold/2^32, else to keep. One
-// 64-bit number serves two elements.
-func draw[T float32 | float64](mask []T, random *rand.PCG, threshold uint32, keep T) {
-	for i := 0; i < len(mask); i += 2 {
-		bits := random.Uint64()
-		for j := i; j < min(i+2, len(mask)); j++ {
-			mask[j] = keep
-			if uint32(bits) < threshold {
-				mask[j] = 0
-			}
-			bits >>= 32
+// release lets go of the values of a pass. A node holds its value until it is
+// computed again, and so would every activation of every segment stay. The
+// library's own UnbindAllNonInputs hands tensors to a pool, some of them twice.
+func (g *graph) release() error {
+	for _, n := range g.passing {
+		if _, ok := n.Value().(*tensor.Dense); !ok {
+			continue
+		}
+		if err := G.UnsafeLet(n, released{n.Shape(), n.Dtype()}); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-// save notes the state that a pass changes and returns what restores it:
-// running statistics, the state of the mask generator, accumulated gradients.
-func (g *graph) save() (restore func()) {
-	random := g.random
-	type saved struct {
-		to   *tensor.Dense
-		from []float64
-	}
-	var stats []saved
-	for _, p := range g.params {
-		if p.Buffer {
-			stats = append(stats, saved{p.buffer, p.read(nil).Data})
+// released is a value that is no more.
+type released struct {
+	shape tensor.Shape
+	dt    tensor.Dtype
+}
+
+func (v released) Shape() tensor.Shape { return v.shape }
+func (v released) Size() int           { return v.shape.TotalSize() }
+func (v released) Data() any           { return nil }
+func (v released) Dtype() tensor.Dtype { return v.dt }
+func (v released) Uintptr() uintptr    { return 0 }
+func (v released) MemSize() uintptr    { return 0 }
+
+func (v released) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "released %v", v.shape) }
+
+// share makes g compute with the parameters and masks of another graph of the
+// same part.
+func (g *graph) share(other *graph) error {
+	for i, p := range g.params {
+		if len(p.pieces) != len(other.params[i].pieces) {
+			return fmt.Errorf("%s: held in %d pieces and in %d", p.Name, len(p.pieces), len(other.params[i].pieces))
 		}
-	}
-	return func() {
-		g.random = random
-		for _, s := range stats {
-			for i, v := range s.from {
-				set(s.to, i, v)
-			}
-		}
-		if !g.bound {
-			return
-		}
-		for _, p := range g.params {
-			for _, q := range p.pieces {
-				if d := q.gradient(); d != nil {
-					d.Zero()
-				}
+		for j, q := range p.pieces {
+			if err := G.Let(q.node, other.params[i].pieces[j].value); err != nil {
+				return err
 			}
 		}
 	}
+	if len(g.drops) != len(other.drops) {
+		return fmt.Errorf("%d masks, and %d", len(g.drops), len(other.drops))
+	}
+	for i, d := range g.drops {
+		if err := G.Let(d.node, other.drops[i].mask); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // learnables are the trainable nodes in the order of the program's parameters.

@@ -19,10 +19,10 @@ const (
 	manyNodes = 1000
 )
 
-// grow builds the graph of the program with its gradients, under input names
+// grow builds the graph of a part of the program with its gradients, under input names
 // for which no two of its nodes have the same hash.
-func grow(p workloads.Program, dt tensor.Dtype) (*builder, error) {
-	return growChecked(p, dt, manyNodes)
+func grow(p workloads.Program, dt tensor.Dtype, at part) (*builder, error) {
+	return growChecked(p, dt, at, manyNodes)
 }
 
 // growChecked grows a graph of at least twice nodes under two names.
@@ -32,11 +32,11 @@ func grow(p workloads.Program, dt tensor.Dtype) (*builder, error) {
 // those of equal operation, type and shape, whatever they are applied to: they
 // are gone before anyone can look. But other names give other hashes, so the
 // graph of other names, where those nodes are apart, has more nodes.
-func growChecked(p workloads.Program, dt tensor.Dtype, twice int) (*builder, error) {
+func growChecked(p workloads.Program, dt tensor.Dtype, at part, twice int) (*builder, error) {
 	whole := 0 // nodes of the largest graph seen
 	var failed error
 	for salt := range maxSalts {
-		b, err := growSalted(p, dt, salt)
+		b, err := growSalted(p, dt, at, salt)
 		if errors.Is(err, errGradient) {
 			failed = err // a weight whose only reader was merged away has none
 			continue
@@ -46,7 +46,7 @@ func growChecked(p workloads.Program, dt tensor.Dtype, twice int) (*builder, err
 		}
 		nodes := len(b.g.AllNodes())
 		if whole == 0 && nodes >= twice {
-			twin, err := growSalted(p, dt, maxSalts+salt)
+			twin, err := growSalted(p, dt, at, maxSalts+salt)
 			if err != nil {
 				return nil, err
 			}
@@ -65,19 +65,37 @@ func growChecked(p workloads.Program, dt tensor.Dtype, twice int) (*builder, err
 // errGradient says that the library found no gradient of the graph.
 var errGradient = errors.New("gradient")
 
-func growSalted(p workloads.Program, dt tensor.Dtype, salt int) (_ *builder, err error) {
-	b := newBuilder(p, dt, salt)
+func growSalted(p workloads.Program, dt tensor.Dtype, at part, salt int) (_ *builder, err error) {
+	b := newBuilder(p, dt, at, salt)
 	defer b.recover(&err)
 	out := b.walk()
-	G.Read(out, &b.graph.logitsValue)
-	if p.Mode == workloads.Infer {
+	if at.forward || b.atEnd() {
+		G.Read(out, &b.graph.output)
+	}
+	if at.forward {
 		return b, nil
 	}
-	loss := b.loss(out)
-	G.Read(loss, &b.graph.lossValue)
-	b.at = "gradient"
-	if _, err := G.Grad(loss, b.learnables()...); err != nil {
+	wrt, entry := b.learnables(), b.graph.entry
+	if entry != nil && learns(p, at.first-1) {
+		wrt = append(wrt, entry)
+	} else {
+		entry = nil
+	}
+	if b.atEnd() {
+		loss := b.loss(out)
+		G.Read(loss, &b.graph.lossValue)
+		b.at = "gradient"
+		_, err = G.Grad(loss, wrt...)
+	} else {
+		b.at = "gradient"
+		b.graph.upstream = b.input("upstream", dt, out.Shape())
+		_, err = G.Backpropagate(G.Nodes{out}, G.Nodes{b.graph.upstream}, wrt)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errGradient, err)
+	}
+	if entry != nil {
+		G.Read(entry.Deriv(), &b.graph.entryGradient)
 	}
 	return b, nil
 }

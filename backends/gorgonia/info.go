@@ -30,7 +30,7 @@ func Info() backends.Info {
 			workloads.LossSoftmax, workloads.LossSigmoid, workloads.OptSGD, workloads.OptAdam,
 		},
 		Precisions: []workloads.Precision{workloads.F32, workloads.F64},
-		Features:   []string{"accumulate"},
+		Features:   []string{"accumulate", "checkpoint"},
 		Dialect:    map[string]string{"adam-epsilon": "corrected"},
 		Threads:    "GOMAXPROCS; gonum's BLAS and the library's convolution split work over goroutines",
 	}

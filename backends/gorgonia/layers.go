@@ -64,7 +64,7 @@ func (b *builder) dropout(o workloads.Op, x *G.Node) *G.Node {
 	if err := G.Let(n, mask); err != nil {
 		panic(failure{err})
 	}
-	b.graph.drops = append(b.graph.drops, dropout{mask: mask, rate: o.Attr.Rate})
+	b.graph.drops = append(b.graph.drops, dropout{node: n, mask: mask, rate: o.Attr.Rate})
 	return b.do(G.HadamardProd(x, n))
 }
 
@@ -97,13 +97,14 @@ func (b *builder) stepsOf(v *value) (x *G.Node, steps int) {
 // its source, while the compiler lets an element-wise operation of two operands
 // overwrite either of them once that one has no later reader. The two can meet
 // where something else reads the source: a second op, or the gradient of a
-// sigmoid, which reads its output. There the source is copied first.
+// sigmoid, which reads its output; and what a segment begins with is read again
+// when it is recomputed. There the source is copied first.
 func (b *builder) reshape(v *value, to tensor.Shape) *G.Node {
 	x := b.node(v)
 	if x.Shape().Eq(to) {
 		return x
 	}
-	if v.op == -1 || b.uses[v.op] > 1 || b.p.Ops[v.op].Op == workloads.OpSigmoid {
+	if v.op == -1 || v.kept || b.uses[v.op] > 1 || b.p.Ops[v.op].Op == workloads.OpSigmoid {
 		x = b.copied(x)
 	}
 	return b.do(G.Reshape(x, to))

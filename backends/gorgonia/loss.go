@@ -36,13 +36,13 @@ func (b *builder) loss(z *G.Node) *G.Node {
 }
 
 // labelTensor holds labels as the loss reads them.
-func (g *graph) labelTensor(loss string, labels []int32) *tensor.Dense {
-	t := tensor.New(tensor.Of(g.dt), tensor.WithShape(g.labels.Shape()...))
+func (c *chain) labelTensor(loss string, labels []int32) *tensor.Dense {
+	t := tensor.New(tensor.Of(c.dt), tensor.WithShape(c.labels[0].Shape()...))
 	for i, y := range labels {
 		if loss == workloads.LossSigmoid {
 			set(t, i, float64(y))
 		} else {
-			set(t, i*g.labels.Shape()[1]+int(y), 1)
+			set(t, i*c.labels[0].Shape()[1]+int(y), 1)
 		}
 	}
 	return t

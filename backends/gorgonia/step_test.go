@@ -183,7 +183,7 @@ func TestDropout(t *testing.T) {
 	c.settings = func(s *workloads.Settings) { s.Batch = 64 }
 	f := c.build(t)
 	first := trajectory(t, f, 1)[0]
-	mask := f.graph.drops[0].mask.Float64s()
+	mask := f.chain.drops[0].mask.Float64s()
 	var zeros int
 	for _, v := range mask {
 		switch {
@@ -205,7 +205,7 @@ func TestDropout(t *testing.T) {
 		t.Fatal(err)
 	}
 	same := true
-	for i, v := range f.graph.drops[0].mask.Float64s() {
+	for i, v := range f.chain.drops[0].mask.Float64s() {
 		same = same && v == before[i]
 	}
 	if same {
