@@ -51,6 +51,7 @@ type Config struct {
 // fewer rounds would leave no interval.
 type Rounds struct {
 	Min, Max int
+	Memory   int // memory trials per cell; 0 is 1
 }
 
 // Event tells a watcher what is being measured.

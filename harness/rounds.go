@@ -17,7 +17,7 @@ const giveUpAfter = 2
 var ErrInterrupted = errors.New("interrupted")
 
 // Run executes the run: one check trial and one memory trial per cell
-// (two where the first compiled), then rounds, each a shuffled pass over the cells that are still wanted. Every
+// (two where the first compiled, and more where Rounds.Memory says so), then rounds, each a shuffled pass over the cells that are still wanted. Every
 // record goes to the sink before the next trial starts; an error of the sink
 // ends the run. Run returns ErrInterrupted when ctx ended.
 func Run(ctx context.Context, c Config) error {
@@ -38,6 +38,11 @@ func run(ctx context.Context, c Config, trial trialRunner) error {
 	}
 	if err := s.warm(ctx); err != nil {
 		return err
+	}
+	for n := 2; n <= c.Rounds.Memory; n++ {
+		if err := s.repeatMemory(ctx, n); err != nil {
+			return err
+		}
 	}
 	longest := longestRound(c.Done)
 	for round := 1; round <= c.Rounds.Max; round++ {
@@ -91,6 +96,30 @@ func (s *schedule) once(ctx context.Context, kind string) error {
 		}
 	}
 	return s.pass(ctx, kind, 0, attempt, cells)
+}
+
+// repeatMemory gives the cells whose memory trials all ended ok another one, until
+// they have n: how far their peaks differ is part of the result.
+func (s *schedule) repeatMemory(ctx context.Context, n int) error {
+	var cells []Cell
+	attempt := 1
+	for _, c := range s.Cells {
+		ok, failed := 0, false
+		for _, r := range s.done {
+			if r.Kind != results.KindMemory || r.Cell != c.Name {
+				continue
+			}
+			attempt = max(attempt, r.Attempt+1)
+			if r.End == results.EndOK {
+				ok++
+			}
+			failed = failed || r.End != results.EndOK && r.End != results.EndInterrupted
+		}
+		if 0 < ok && ok < n && !failed {
+			cells = append(cells, c)
+		}
+	}
+	return s.pass(ctx, results.KindMemory, 0, attempt, cells)
 }
 
 // warm repeats, once, the memory trials that ended ok and had to compile: the

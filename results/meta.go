@@ -91,6 +91,9 @@ type Policy struct {
 	// Until is "decided" where a cell was measured until its comparisons had a
 	// verdict, "max" where it was in all rounds; empty: not recorded.
 	Until string `json:"until,omitempty"`
+	// MemoryTrials is how many memory trials a cell has; 0: one, and another where
+	// the first compiled.
+	MemoryTrials int `json:"memory_trials,omitempty"`
 }
 
 // Limits bound a trial and a run.

@@ -49,6 +49,7 @@ type CellLine struct {
 type Rounds struct {
 	Min, Max int
 	Until    string // UntilDecided or UntilMax
+	Memory   int    // memory trials per cell; 0: one
 }
 
 // When a suite stops measuring a cell.

@@ -72,7 +72,7 @@ func TestExpand(t *testing.T) {
 	if s.Limits != (Limits{Trial: 90 * time.Second, Memory: 512 << 20}) {
 		t.Errorf("limits %+v", s.Limits)
 	}
-	if s.Compare.Baseline != "b" || s.Compare.Metric[Infer] != "p50" || s.Rounds != (Rounds{7, 9, UntilDecided}) {
+	if s.Compare.Baseline != "b" || s.Compare.Metric[Infer] != "p50" || s.Rounds != (Rounds{7, 9, UntilDecided, 0}) {
 		t.Errorf("%+v %+v", s.Compare, s.Rounds)
 	}
 }

@@ -236,14 +236,16 @@ func nonEmpty(v strictyaml.Value, n int) {
 }
 
 func (r *reader) rounds(v strictyaml.Value) Rounds {
-	m := v.Mapping([]string{"min", "max", "until"})
-	out := Rounds{Min: m.Need("min").Integer(), Max: m.Need("max").Integer(), Until: m.Need("until").Text()}
+	m := v.Mapping([]string{"min", "max", "until", "memory"})
+	out := Rounds{Min: m.Need("min").Integer(), Max: m.Need("max").Integer(), Until: m.Need("until").Text(), Memory: m.Get("memory").Integer()}
 	switch {
 	case r.Err != nil:
 	case out.Min < 1 || out.Min > 1000:
 		m.Get("min").Fail("%d: expected 1 to 1000", out.Min)
 	case out.Max < out.Min || out.Max > 1000:
 		m.Get("max").Fail("%d: expected %d (min) to 1000", out.Max, out.Min)
+	case !m.Get("memory").Missing() && (out.Memory < 1 || out.Memory > 20):
+		m.Get("memory").Fail("%d: expected 1 to 20 memory trials per cell", out.Memory)
 	case out.Until != UntilDecided && out.Until != UntilMax:
 		m.Get("until").Fail("%s: expected decided or max", strictyaml.Quote(out.Until))
 	}

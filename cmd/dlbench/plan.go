@@ -169,12 +169,12 @@ func (p planned) print(out io.Writer, plan harness.Plan, share bool) error {
 		}
 	}
 	fmt.Fprintf(out, "\n%d cells, %d of them with timed trials: %d check and %d memory trials, then %d to %d timed trials in %d to %d rounds\n",
-		len(plan.Cells), n, len(plan.Cells), n, n*s.Rounds.Min, n*s.Rounds.Max, s.Rounds.Min, s.Rounds.Max)
+		len(plan.Cells), n, len(plan.Cells), n*p.MemoryTrials, n*s.Rounds.Min, n*s.Rounds.Max, s.Rounds.Min, s.Rounds.Max)
 	fmt.Fprintf(out, "time: %s with a process per trial, %s with --share-process\n", span(p.Fresh), span(p.Shared))
 	fmt.Fprintf(out, "memory: %s MiB for the largest worker; the suite's limit is %.0f MiB\n", mibOrDash(p.Peak), mib(s.Limits.Memory))
 	fmt.Fprintf(out, "disk: %.1f MiB of weights and batches, of which %.1f MiB are still to be written\n", mib(p.Disk.Needed), mib(p.Disk.Missing))
 	p.printBasis(out)
-	longest := time.Duration(n*(2+s.Rounds.Max)) * s.Limits.Trial
+	longest := time.Duration(n*(1+p.MemoryTrials+s.Rounds.Max)) * s.Limits.Trial
 	fmt.Fprintf(out, "limits: %s per trial, so %s at the very most", s.Limits.Trial, longest)
 	if s.Limits.Suite > 0 {
 		fmt.Fprintf(out, "; no round begins that would pass %s, once %d rounds are done", s.Limits.Suite, s.Rounds.Min)

@@ -150,7 +150,7 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 	progress.begin(plan, out)
 	runErr := harness.Run(ctx, harness.Config{
 		Cells: plan.Cells, Seed: meta.Seed, Limits: meta.Limits,
-		Rounds: harness.Rounds{Min: meta.Policy.MinRounds, Max: meta.Policy.MaxRounds},
+		Rounds: harness.Rounds{Min: meta.Policy.MinRounds, Max: meta.Policy.MaxRounds, Memory: meta.Policy.MemoryTrials},
 		CPUs:   mask, Dir: work, Env: []string{runVariable + "=" + out},
 		Share: meta.Shared,
 		Done:  earlier.Records,

@@ -196,7 +196,7 @@ func (f *suiteFlags) meta(plan harness.Plan, mask []int, began time.Time) (resul
 		Host: host.Fingerprint(mask), Baseline: s.Compare.Baseline,
 		Policy: results.Policy{
 			Metric: metrics(s.Compare.Metric), MinEffect: s.Compare.MinEffect, Alpha: s.Compare.Alpha,
-			MinRounds: s.Rounds.Min, MaxRounds: s.Rounds.Max, Until: s.Rounds.Until,
+			MinRounds: s.Rounds.Min, MaxRounds: s.Rounds.Max, Until: s.Rounds.Until, MemoryTrials: s.Rounds.Memory,
 		},
 		Limits:    results.Limits{TrialNS: s.Limits.Trial.Nanoseconds(), SuiteNS: s.Limits.Suite.Nanoseconds(), MemoryBytes: s.Limits.Memory},
 		Workloads: plan.Workloads,

@@ -73,12 +73,14 @@ type Forecast struct {
 	Peak   int64 `json:"peak_bytes"` // of the largest worker
 	// Between is the time from the end of a trial to the start of the next.
 	Between float64 `json:"between_seconds"`
+	// MemoryTrials is how many each cell has at least: those of compilers have two.
+	MemoryTrials int `json:"memory_trials"`
 }
 
 // Of forecasts a plan.
 func Of(plan harness.Plan, src Sources) Forecast {
 	r := newResolver(src)
-	f := Forecast{Suite: plan.Suite.Name, Between: cmp.Or(src.Here.Between, src.Reference.Between)}
+	f := Forecast{Suite: plan.Suite.Name, Between: cmp.Or(src.Here.Between, src.Reference.Between), MemoryTrials: max(1, plan.Suite.Rounds.Memory)}
 	var known []sum // the imports of each backend's cells
 	for _, c := range plan.Cells {
 		cell, imports := r.cell(c)
@@ -126,7 +128,7 @@ func (f Forecast) of(b Backend, rounds int, shared bool) float64 {
 		total += c.Seconds[form(Check, share)] + f.Between
 		checks[launchOf(c.Cell)] = checks[launchOf(c.Cell)] || share
 		if c.Ends == "" {
-			total += c.Seconds[Memory] + float64(rounds)*c.Seconds[form(Time, share)] + float64(1+rounds)*f.Between
+			total += float64(f.MemoryTrials)*c.Seconds[Memory] + float64(rounds)*c.Seconds[form(Time, share)] + float64(f.MemoryTrials+rounds)*f.Between
 			timed[launchOf(c.Cell)] = timed[launchOf(c.Cell)] || share
 		}
 	}
