@@ -142,6 +142,8 @@ class Job:
         for op in need:
             if op.kind not in claims["ops"]:
                 raise Unsupported("op %s" % op)
+        if self.precision in (("bf16", "f16", "int8") if self.training else ("bf16-mixed", "f16-mixed")):
+            raise Unsupported("precision %s in mode %s" % (self.precision, self.mode))
         if self.precision not in claims["precisions"]:
             raise Unsupported("precision %s, known are %s" % (self.precision, ", ".join(claims["precisions"])))
         if self.checkpoint and "checkpoint" not in claims["features"]:

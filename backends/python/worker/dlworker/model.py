@@ -7,7 +7,8 @@ class Model:
     """One built program. params counts trainable elements that are really held;
     dtypes names those of "params" and "activations", read from real tensors;
     segments and accumulated are what was really set up; tf32 says whether matrix
-    products go through TF32 (None: not known).
+    products go through TF32 (None: not known); loss_scale is what the scaling of
+    f16-mixed begins with, read from the framework (0: the loss is not scaled).
 
     step(batch) makes one step and may return before it is complete, sync()
     returns when all steps are. Only these two are timed. All values read are
@@ -18,6 +19,7 @@ class Model:
     segments = 0
     accumulated = 1
     tf32 = None
+    loss_scale = 0.0
 
     def stepping(self):
         """A context that the session enters around many steps, outside of their

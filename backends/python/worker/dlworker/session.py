@@ -90,6 +90,8 @@ class Session:
                  "segments": self.model.segments, "accumulated": self.model.accumulated}
         if self.model.tf32 is not None:
             built["tf32"] = self.model.tf32
+        if self.model.loss_scale:
+            built["loss_scale"] = self.model.loss_scale
         return {**built, "ns": time.perf_counter_ns() - start}
 
     def check(self, request):
