@@ -1,0 +1,111 @@
+// Package half converts between float32 and the two 16-bit formats of deep
+// learning: bfloat16, the upper half of a float32, and the binary16 of IEEE 754.
+//
+// Conversions to 16 bits round to nearest, ties to even. Subnormals, zeros of
+// both signs and infinities are kept, what is too large becomes an infinity,
+// and NaN stays NaN.
+package half
+
+import "math"
+
+// Format is a 16-bit floating-point format.
+type Format uint8
+
+// The formats. The zero Format is none.
+const (
+	BF16 Format = 1 + iota // 8 bits of exponent, 7 of mantissa
+	F16                    // 5 bits of exponent, 10 of mantissa
+)
+
+// String is the name of the format as dlbench's protocol has it.
+func (f Format) String() string {
+	switch f {
+	case BF16:
+		return "bf16"
+	case F16:
+		return "f16"
+	}
+	return "none"
+}
+
+// Widen sets dst[i] to the value of src[i]; both have the same length.
+func (f Format) Widen(dst []float32, src []uint16) {
+	dst = dst[:len(src)]
+	if f == BF16 {
+		for i, h := range src {
+			dst[i] = math.Float32frombits(uint32(h) << 16)
+		}
+		return
+	}
+	for i, h := range src {
+		dst[i] = widenF16(h)
+	}
+}
+
+// Narrow sets dst[i] to src[i], rounded; both have the same length.
+func (f Format) Narrow(dst []uint16, src []float32) {
+	dst = dst[:len(src)]
+	if f == BF16 {
+		for i, v := range src {
+			dst[i] = narrowBF16(v)
+		}
+		return
+	}
+	for i, v := range src {
+		dst[i] = narrowF16(v)
+	}
+}
+
+// Round rounds x in place to values that the format has.
+func (f Format) Round(x []float32) {
+	if f == BF16 {
+		for i, v := range x {
+			x[i] = math.Float32frombits(uint32(narrowBF16(v)) << 16)
+		}
+		return
+	}
+	for i, v := range x {
+		x[i] = widenF16(narrowF16(v))
+	}
+}
+
+// narrowBF16 adds half of the last place that stays, and one less where that
+// place is even, so that the carry rounds. It may carry into infinity.
+func narrowBF16(v float32) uint16 {
+	u := math.Float32bits(v)
+	if u&0x7fffffff > 0x7f800000 {
+		return uint16(u>>16) | 0x40 // a quiet NaN: its payload may lie in the lower half alone
+	}
+	return uint16((u + 0x7fff + u>>16&1) >> 16)
+}
+
+// narrowF16 follows Giesen's float_to_half_fast3_rtne (2012, public domain).
+func narrowF16(v float32) uint16 {
+	u := math.Float32bits(v)
+	sign := uint16(u>>16) & 0x8000
+	u &= 0x7fffffff
+	switch {
+	case u > 0x7f800000:
+		return sign | 0x7e00 | uint16(u>>13)&0x1ff
+	case u >= 0x47800000: // 2^16 and more; what lies between the largest number and that carries below
+		return sign | 0x7c00
+	case u <= 0x33000000: // half of the smallest subnormal, a tie whose even neighbour is 0, and less
+		return sign
+	case u < 0x38800000: // subnormal in 16 bits: the last place of 0.5 is 2^-24, so an addition rounds
+		return sign | uint16(math.Float32bits(math.Float32frombits(u)+0.5)-0x3f000000)
+	}
+	// The bias of the exponent falls from 127 to 15; then as in narrowBF16.
+	return sign | uint16((u-112<<23+0xfff+u>>13&1)>>13)
+}
+
+func widenF16(h uint16) float32 {
+	sign, u := uint32(h&0x8000)<<16, uint32(h&0x7fff)
+	switch {
+	case u >= 0x7c00: // infinity and NaN
+		return math.Float32frombits(sign | 0x7f800000 | u&0x3ff<<13)
+	case u >= 0x400:
+		return math.Float32frombits(sign | (u<<13 + 112<<23))
+	}
+	// Subnormal or zero: a multiple of 2^-24, which float32 has exactly.
+	return math.Float32frombits(sign | math.Float32bits(float32(u)*0x1p-24))
+}
