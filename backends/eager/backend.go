@@ -1,5 +1,6 @@
 // Package eager is dlbench's own define-by-run engine in plain Go, generic over
-// float32 and float64. In float64 it is the oracle (package oracle).
+// float32 and float64. In float64 it is the oracle (package oracle). In the 16-bit
+// precisions it computes in float32 and stores tensors in 16 bits (storage.go).
 //
 // A [Tape] runs ops as they are called, on shapes that come from the data, and
 // goes back through what it recorded. A program is executed by walking its ops
@@ -27,7 +28,7 @@ func Info() backends.Info {
 		Kind:       "eager",
 		Versions:   map[string]string{"dlbench-eager": Version},
 		Ops:        slices.Concat(supportedOps, supportedLosses, supportedOptimizers),
-		Precisions: []workloads.Precision{workloads.F64, workloads.F32},
+		Precisions: []workloads.Precision{workloads.F64, workloads.F32, workloads.BF16Mix, workloads.F16Mix, workloads.BF16, workloads.F16},
 		Features:   []string{"checkpoint", "accumulate"},
 		Dialect:    map[string]string{"adam-epsilon": epsilonCorrected},
 		Threads:    "a pool of as many goroutines, the caller's included",
@@ -83,11 +84,21 @@ func newRunner(job backends.Job, prec workloads.Precision, o Options) (runner, e
 	return newEngine[float32](job, o)
 }
 
-// evidence is what the build says; the mutant that computes in float64 lies.
+// evidence is what the build says; the mutants that compute in another precision lie.
 func (b *backend) evidence(e backends.Built) backends.Built {
-	if b.options.Mutation == Double {
-		e.DTypes = dtypes(b.job.Settings.Precision)
+	if m := b.options.Mutation; m != Double && m != SingleForHalf {
+		return e
 	}
+	prec := b.job.Settings.Precision
+	params := prec
+	if prec == workloads.BF16Mix || prec == workloads.F16Mix {
+		params = workloads.F32
+	}
+	activations := string(prec)
+	if f := formatOf(prec); f != 0 {
+		activations = f.String()
+	}
+	e.DTypes = map[string]string{"params": string(params), "activations": activations}
 	return e
 }
 
@@ -142,8 +153,8 @@ func supported(job backends.Job) error {
 	}
 	p, s := job.Program, job.Settings
 	switch {
-	case s.Precision != workloads.F64 && s.Precision != workloads.F32:
-		return no("precision %s: this engine has f64 and f32", s.Precision)
+	case !slices.Contains(precisionsOf(p.Mode), s.Precision):
+		return no("precision %s in mode %s: this engine has %v", s.Precision, p.Mode, precisionsOf(p.Mode))
 	case s.Device != workloads.DeviceCPU:
 		return no("device %s: this engine runs on cpu only", s.Device)
 	case s.Data != workloads.DataResident && s.Data != workloads.DataHost:
@@ -179,8 +190,12 @@ func supported(job backends.Job) error {
 	return checkAttr(p.Loss)
 }
 
-func dtypes(p workloads.Precision) map[string]string {
-	return map[string]string{"params": string(p), "activations": string(p)}
+// precisionsOf lists what the engine computes in.
+func precisionsOf(mode workloads.Mode) []workloads.Precision {
+	if mode == workloads.Train {
+		return []workloads.Precision{workloads.F64, workloads.F32, workloads.BF16Mix, workloads.F16Mix}
+	}
+	return []workloads.Precision{workloads.F64, workloads.F32, workloads.BF16, workloads.F16}
 }
 
 // precision is the name of T.

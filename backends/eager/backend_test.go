@@ -101,14 +101,15 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 		change func(*backends.Job)
 		want   string
 	}{
-		"precision": {func(j *backends.Job) { j.Settings.Precision = workloads.BF16Mix }, "precision bf16-mixed"},
-		"device":    {func(j *backends.Job) { j.Settings.Device = "cuda" }, "device cuda"},
-		"op":        {func(j *backends.Job) { j.Program.Ops[2].Op = "swish" }, `op "swish"`},
-		"attribute": {func(j *backends.Job) { j.Program.Ops[2].Attr.Heads = 2 }, "attributes"},
-		"loss":      {func(j *backends.Job) { j.Program.Loss.Op = "hinge" }, `loss "hinge"`},
-		"reduction": {func(j *backends.Job) { j.Program.Loss.Attr.Reduction = "sum" }, `reduction "sum"`},
-		"optimizer": {func(j *backends.Job) { j.Program.Optimizer.Op = "lion" }, `optimizer "lion"`},
-		"data":      {func(j *backends.Job) { j.Settings.Data = "tape" }, `data "tape"`},
+		"precision":              {func(j *backends.Job) { j.Settings.Precision = workloads.TF32 }, "precision tf32 in mode train"},
+		"precision of inference": {func(j *backends.Job) { j.Settings.Precision = workloads.BF16 }, "precision bf16 in mode train"},
+		"device":                 {func(j *backends.Job) { j.Settings.Device = "cuda" }, "device cuda"},
+		"op":                     {func(j *backends.Job) { j.Program.Ops[2].Op = "swish" }, `op "swish"`},
+		"attribute":              {func(j *backends.Job) { j.Program.Ops[2].Attr.Heads = 2 }, "attributes"},
+		"loss":                   {func(j *backends.Job) { j.Program.Loss.Op = "hinge" }, `loss "hinge"`},
+		"reduction":              {func(j *backends.Job) { j.Program.Loss.Attr.Reduction = "sum" }, `reduction "sum"`},
+		"optimizer":              {func(j *backends.Job) { j.Program.Optimizer.Op = "lion" }, `optimizer "lion"`},
+		"data":                   {func(j *backends.Job) { j.Settings.Data = "tape" }, `data "tape"`},
 	} {
 		job := good
 		job.Program.Ops = slices.Clone(p.Ops)

@@ -5,35 +5,41 @@ import (
 	"slices"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/eager/half"
 	"github.com/dlbench/dlbench/backends/eager/kernel"
 	"github.com/dlbench/dlbench/workloads"
 )
 
 // dataset holds all batches. On a CPU they are resident in either placement;
 // with placement host each step first copies its batch, as a device would ask.
+// In a 16-bit format resident batches are in it from the beginning, and those of
+// the host are rounded as they are copied.
 type dataset[T kernel.Float] struct {
 	batches  int
 	examples int // per batch
 	width    int // elements of one example
 	x        []T
+	half     []uint16 // instead of x where the batches are resident in a 16-bit format
 	tokens   []int32
 	labels   []int32
 
-	staged       bool // copy before use
+	format       half.Format // 0: full width
+	staged       bool        // copy before use
 	stagedX      []T
+	stagedHalf   []uint16
 	stagedTokens []int32
 	stagedLabels []int32
 }
 
 // loadDataset reads the job's batches and holds them to the program.
-func loadDataset[T kernel.Float](job backends.Job) (d dataset[T], err error) {
+func loadDataset[T kernel.Float](job backends.Job, format half.Format) (d dataset[T], err error) {
 	p := job.Program
 	file, err := workloads.ReadSafetensors(job.Batches)
 	if err != nil {
 		return d, err
 	}
 	x, y := file["x"], file["y"]
-	d = dataset[T]{batches: p.Data.Batches, examples: p.Batch, width: size(p.Input.Shape), labels: y.I32, tokens: x.I32, staged: job.Settings.Data == workloads.DataHost}
+	d = dataset[T]{batches: p.Data.Batches, examples: p.Batch, width: size(p.Input.Shape), labels: y.I32, tokens: x.I32, staged: job.Settings.Data == workloads.DataHost, format: format}
 	wantX, wantY := append([]int{p.Data.Batches, p.Batch}, p.Input.Shape...), []int{p.Data.Batches, p.Batch}
 	isTokens := p.Input.Kind == workloads.KindTokens
 	switch {
@@ -66,6 +72,11 @@ func loadDataset[T kernel.Float](job backends.Job) (d dataset[T], err error) {
 			}
 		}
 	}
+	if d.format != 0 && !d.staged && !isTokens {
+		d.half = make([]uint16, len(d.x))
+		d.format.Narrow(d.half, as32(d.x))
+		d.x = nil
+	}
 	return d, nil
 }
 
@@ -74,16 +85,32 @@ func (d *dataset[T]) micro(number, k, parts int) batch[T] {
 	n := d.examples / parts
 	from := number*d.examples + k*n
 	b := batch[T]{n: n, labels: d.labels[from:][:n]}
-	if d.tokens != nil {
+	switch {
+	case d.tokens != nil:
 		b.tokens = d.tokens[from*d.width:][:n*d.width]
-	} else {
+	case d.half != nil:
+		b.half = d.half[from*d.width:][:n*d.width]
+	default:
 		b.x = d.x[from*d.width:][:n*d.width]
 	}
 	if d.staged {
-		d.stagedX = append(d.stagedX[:0], b.x...)
-		d.stagedTokens = append(d.stagedTokens[:0], b.tokens...)
-		d.stagedLabels = append(d.stagedLabels[:0], b.labels...)
-		b = batch[T]{n: n, x: d.stagedX, tokens: d.stagedTokens, labels: d.stagedLabels}
+		b = d.stage(b)
 	}
 	return b
+}
+
+// stage copies a batch, as it is sent to a device.
+func (d *dataset[T]) stage(b batch[T]) batch[T] {
+	d.stagedTokens = append(d.stagedTokens[:0], b.tokens...)
+	d.stagedLabels = append(d.stagedLabels[:0], b.labels...)
+	to := batch[T]{n: b.n, tokens: d.stagedTokens, labels: d.stagedLabels}
+	if d.format == 0 {
+		d.stagedX = append(d.stagedX[:0], b.x...)
+		to.x = d.stagedX
+		return to
+	}
+	d.stagedHalf = slices.Grow(d.stagedHalf[:0], len(b.x))[:len(b.x)]
+	d.format.Narrow(d.stagedHalf, as32(b.x))
+	to.half = d.stagedHalf
+	return to
 }

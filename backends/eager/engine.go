@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/eager/half"
 	"github.com/dlbench/dlbench/backends/eager/kernel"
 	"github.com/dlbench/dlbench/backends/eager/pool"
 	"github.com/dlbench/dlbench/workloads"
@@ -21,18 +22,35 @@ type engine[T kernel.Float] struct {
 	opt      *optimizer[T] // nil in inference
 	data     dataset[T]
 
-	weights   []T // all trainable parameters, in the program's order
+	count     int      // of trainable elements
+	weights   []T      // all trainable parameters, in the program's order; nil in 16-bit inference
+	cast      []uint16 // the same as ops read them in a 16-bit format
 	grads     []T
 	trainable []*Tensor[T]
 	buffers   []T // running statistics
 	initial   []T // weights, then buffers, as loaded
 
+	scaler   *scaler // of f16-mixed, else nil
+	overflow bool    // in the oracle: a gradient of this step was too large for float16
+
 	stale  []T       // stale weights only: the parameters of the step before
 	stored func([]T) // disturbs what is kept from step to step; nil without noise
+	asRead func([]T) // disturbs the parameters as ops read them; nil without noise of mixed precision
 	steps  int       // made since the last reset
 	loss   float64
 	logits []float64 // inference: of the last step
 	last   int       // its batch
+}
+
+// formatOf is how tensors are stored in a precision; 0 is full width.
+func formatOf(p workloads.Precision) half.Format {
+	switch p {
+	case workloads.BF16, workloads.BF16Mix:
+		return half.BF16
+	case workloads.F16, workloads.F16Mix:
+		return half.F16
+	}
+	return 0
 }
 
 // newEngine loads the job's files.
@@ -41,23 +59,37 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 	if err != nil {
 		return nil, err
 	}
-	h, stored := hooksOf[T](o.Mutation), noiseOf[T](o.Noise)
-	if stored != nil {
-		h.value, h.grad = stored, stored
+	h, noise := hooksOf[T](o.Mutation), noiseOf[T](o.Noise)
+	if noise != nil {
+		h.value, h.grad = noise, noise
 	}
 	p := job.Program
 	if job.For == backends.ForCheck || h.faults.noDropout {
 		p = p.WithoutDropout()
 	}
-	data, err := loadDataset[T](job)
+	var format half.Format
+	if kernel.Is32[T]() && !h.faults.fullWidth {
+		format = formatOf(job.Settings.Precision)
+	}
+	data, err := loadDataset[T](job, format)
 	if err != nil {
 		return nil, err
 	}
 	workers := pool.New(job.Settings.Threads)
-	e := &engine[T]{program: p, pool: workers, tape: NewTape[T](workers), data: data, stored: stored, maskSeed: p.Data.Seed + o.Masks}
-	e.tape.hooks = h
-	if stored != nil {
-		stored(e.data.x)
+	e := &engine[T]{program: p, pool: workers, tape: NewTape[T](workers), data: data, stored: noise, maskSeed: p.Data.Seed + o.Masks}
+	if noise != nil && o.Noise.Mixed {
+		h.inner = noise
+		e.stored, e.asRead = nil, noise
+	}
+	e.tape.hooks, e.tape.format = h, format
+	if noise != nil {
+		noise(e.data.x)
+	}
+	if job.Settings.Precision == workloads.F16Mix && p.Mode == workloads.Train || o.Scaled {
+		e.scaler = newScaler()
+	}
+	if o.Scaled {
+		e.watchOverflow()
 	}
 	if err := e.loadParams(job.Weights); err != nil {
 		workers.Close()
@@ -68,8 +100,8 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 		e.grads = make([]T, len(e.weights))
 		at := 0
 		for _, v := range e.trainable {
-			v.grad = e.grads[at : at+len(v.Data)]
-			at += len(v.Data)
+			v.grad = e.grads[at : at+v.len()]
+			at += v.len()
 		}
 		if h.faults.stale {
 			e.stale = slices.Clone(e.weights)
@@ -84,7 +116,7 @@ func (e *engine[T]) loadParams(path string) error {
 	if err != nil {
 		return err
 	}
-	var weights, buffers int
+	var buffers int
 	for _, q := range e.program.Params {
 		if t, ok := file[q.Name]; !ok || !slices.Equal(t.Shape, q.Shape) || t.F32 == nil {
 			return fmt.Errorf("%s: parameter %s: got %s %v, expected F32 %v", path, q.Name, t.DType(), t.Shape, q.Shape)
@@ -92,13 +124,13 @@ func (e *engine[T]) loadParams(path string) error {
 		if q.Buffer {
 			buffers += size(q.Shape)
 		} else {
-			weights += size(q.Shape)
+			e.count += size(q.Shape)
 		}
 	}
 	if len(file) != len(e.program.Params) {
 		return fmt.Errorf("%s holds %d tensors, expected the program's %d parameters", path, len(file), len(e.program.Params))
 	}
-	e.weights, e.buffers = make([]T, 0, weights), make([]T, 0, buffers)
+	e.weights, e.buffers = make([]T, 0, e.count), make([]T, 0, buffers)
 	params := map[string]*Tensor[T]{}
 	train := e.program.Mode == workloads.Train
 	for _, q := range e.program.Params {
@@ -125,26 +157,31 @@ func (e *engine[T]) loadParams(path string) error {
 		e.stored(e.weights)
 		e.stored(e.buffers)
 	}
+	if e.tape.format != 0 {
+		e.storeHalf(train)
+	}
 	e.initial = append(slices.Clone(e.weights), e.buffers...)
 	e.model, err = newModel(e.program, params)
 	return err
 }
 
-// transposeFirstDense is a mutation: the values of [units,in] are stored as [in,units].
-func transposeFirstDense[T kernel.Float](p workloads.Program, params map[string]*Tensor[T]) {
-	for _, op := range p.Ops {
-		if op.Op != workloads.OpDense {
-			continue
+// storeHalf gives the parameters the 16-bit form that ops read. In training
+// the float32 form stays as the master copy that the optimizer updates; in
+// inference it goes.
+func (e *engine[T]) storeHalf(train bool) {
+	e.cast = make([]uint16, e.count)
+	e.tape.narrow(e.cast, e.weights)
+	at := 0
+	for _, v := range e.trainable {
+		n := v.len()
+		v.half = e.cast[at : at+n : at+n]
+		at += n
+		if !train {
+			v.Data = nil
 		}
-		w := params[op.Name+".weight"]
-		rows, cols := w.Shape[0], w.Shape[1]
-		before := slices.Clone(w.Data)
-		for i := range rows {
-			for j := range cols {
-				w.Data[j*rows+i] = before[i*cols+j]
-			}
-		}
-		return
+	}
+	if !train {
+		e.weights = nil
 	}
 }
 
@@ -164,11 +201,16 @@ func (e *engine[T]) step(number int) error {
 		return nil
 	}
 	skip := f.skipThird && e.steps%3 == 2
-	e.loss = e.gradients(number)
-	if !skip {
-		if e.tape.hooks.grad != nil {
-			e.tape.hooks.grad(e.grads)
-		}
+	scale := 1.0
+	if e.scaler != nil {
+		scale = e.scaler.scale
+	}
+	var finite bool
+	e.loss, finite = e.gradients(number, scale)
+	if e.scaler != nil {
+		e.scaler.after(finite)
+	}
+	if finite && !skip {
 		e.update()
 	}
 	e.steps++
@@ -195,39 +237,27 @@ func (e *engine[T]) update() {
 	}
 }
 
-// moveBiasesTwice is a mutation: a layer with two biases, of which only the sum counts.
-func (e *engine[T]) moveBiasesTwice(before []T) {
-	at := 0
-	for _, q := range e.program.Params {
-		if q.Buffer {
-			continue
-		}
-		n := size(q.Shape)
-		for _, op := range e.program.Ops {
-			if op.Op == workloads.OpLSTM && q.Name == op.Name+".bias" {
-				for i := at; i < at+n; i++ {
-					e.weights[i] += e.weights[i] - before[i]
-				}
-			}
-		}
-		at += n
-	}
-}
-
 // gradients fills grads with the gradient of the mean loss of a batch at the
-// current parameters, micro-batch by micro-batch, and returns that loss.
-func (e *engine[T]) gradients(number int) float64 {
+// current parameters, micro-batch by micro-batch, and returns that loss. On the
+// way they are multiplied by scale; the loss is not. Without a scaler finite is
+// true, whatever they are.
+func (e *engine[T]) gradients(number int, scale float64) (loss float64, finite bool) {
 	t, f := e.tape, &e.tape.hooks.faults
 	if f.stale {
 		now := slices.Clone(e.weights)
 		copy(e.weights, e.stale)
 		defer copy(e.weights, now)
 	}
+	defer e.beginReading()()
 	for _, v := range e.trainable {
 		v.written = false
 	}
-	t.training = true
-	var loss T
+	t.training, e.overflow = true, false
+	t.gain = T(scale)
+	if f.microSum {
+		t.gain *= T(e.program.Accumulate)
+	}
+	var total T
 	for k := range e.program.Accumulate {
 		b := e.data.micro(number, k, e.program.Accumulate)
 		t.masks = e.masks(k)
@@ -238,7 +268,7 @@ func (e *engine[T]) gradients(number int) float64 {
 		}
 		t.Record(true)
 		logits := e.model.forward(t, b)
-		loss += e.model.loss(t, logits, b.labels, e.lossScale())
+		total += e.model.loss(t, logits, b.labels, e.lossShare())
 		t.Backward()
 	}
 	for _, v := range e.trainable {
@@ -246,11 +276,35 @@ func (e *engine[T]) gradients(number int) float64 {
 			clear(v.grad)
 		}
 	}
-	return float64(loss)
+	if t.hooks.grad != nil {
+		t.hooks.grad(e.grads)
+	}
+	if e.scaler == nil {
+		return float64(total), true
+	}
+	return float64(total), e.unscale(scale)
 }
 
-// lossScale makes the sum over a micro-batch its share of the step's mean.
-func (e *engine[T]) lossScale() float64 {
+// beginReading makes the parameters as ops read them from the parameters as
+// they are stored, and returns what must be called after the last op.
+func (e *engine[T]) beginReading() (end func()) {
+	end = func() {}
+	if e.opt == nil && e.asRead == nil {
+		return end
+	}
+	if e.cast != nil {
+		e.tape.narrow(e.cast, e.weights)
+	}
+	if e.asRead != nil {
+		master := slices.Clone(e.weights)
+		e.asRead(e.weights)
+		end = func() { copy(e.weights, master) }
+	}
+	return end
+}
+
+// lossShare makes the sum over a micro-batch its share of the step's mean.
+func (e *engine[T]) lossShare() float64 {
 	f := &e.tape.hooks.faults
 	if f.lossSum {
 		return f.lossScale
@@ -269,13 +323,16 @@ func (e *engine[T]) infer(number int, out []float64) []float64 {
 	t := e.tape
 	t.training, t.frozen = e.program.Mode == workloads.Train, true
 	defer func() { t.frozen = false }()
+	defer e.beginReading()()
 	for k := range e.program.Accumulate {
 		b := e.data.micro(number, k, e.program.Accumulate)
 		t.masks = e.masks(k)
 		logits := e.model.forward(t, b)
-		for _, v := range logits.Data {
+		values := t.read(logits, 0, logits.len())
+		for _, v := range values {
 			out = append(out, float64(v))
 		}
+		t.done(logits, values)
 		t.Free(logits)
 	}
 	return out
@@ -289,7 +346,7 @@ func (e *engine[T]) lossOf(number int, logits []float64) float64 {
 	}
 	n := e.program.Batch
 	labels := e.data.micro(number, 0, 1).labels
-	return float64(e.model.loss(e.tape, e.tape.Constant(data, n, len(data)/n), labels, e.lossScale()))
+	return float64(e.model.loss(e.tape, e.tape.Constant(data, n, len(data)/n), labels, e.lossShare()))
 }
 
 // reset restores what the build loaded.
@@ -301,6 +358,9 @@ func (e *engine[T]) reset() {
 	}
 	if e.opt != nil {
 		e.opt.reset()
+	}
+	if e.scaler != nil {
+		e.scaler = newScaler()
 	}
 	e.steps, e.loss, e.logits = 0, 0, e.logits[:0]
 }

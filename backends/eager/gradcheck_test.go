@@ -26,30 +26,39 @@ func testTape(t testing.TB, threads int) *Tape[float64] {
 	return tape
 }
 
-func variable(r *rand.Rand, shape ...int) *Tensor[float64] {
+func variable(r *rand.Rand, shape ...int) *Tensor[float64] { return variableOf[float64](r, shape...) }
+
+func variableOf[T kernel.Float](r *rand.Rand, shape ...int) *Tensor[T] {
 	n := size(shape)
-	x := make([]float64, n)
+	x := make([]T, n)
 	for i := range x {
-		x[i] = r.NormFloat64()
+		x[i] = T(r.NormFloat64())
 	}
-	return Variable(x, make([]float64, n), shape...)
+	return Variable(x, make([]T, n), shape...)
 }
 
 // leave puts a fixed random gradient on out, and returns its dot product with
 // out: a scalar of which every gradient can be checked.
-func leave(t *Tape[float64], out *Tensor[float64], seed uint64) float64 {
+func leave[T kernel.Float](t *Tape[T], out *Tensor[T], seed uint64) float64 {
 	r := rand.New(rand.NewPCG(seed, 99))
 	var sum float64
-	var g []float64
+	var to gradient[T]
+	var g []T
 	if t.recording {
-		g, _ = t.gradOf(out)
+		to = t.gradientOf(out)
+		g = t.gradRoom(to, 0, out.len())
 	}
-	for i, v := range out.Data {
-		w := r.NormFloat64()
-		sum += w * v
+	values := t.read(out, 0, out.len())
+	for i, v := range values {
+		w := T(r.NormFloat64())
+		sum += float64(w * v)
 		if g != nil {
 			g[i] = w
 		}
+	}
+	t.done(out, values)
+	if g != nil {
+		t.keepGrad(to, 0, g)
 	}
 	return sum
 }
@@ -99,12 +108,12 @@ func checkGradients(t *testing.T, tape *Tape[float64], vars []*Tensor[float64], 
 	}
 }
 
-// Every op on random shapes, with one and with two threads, its input used
-// twice so that gradients are added up too.
-func TestGradientsOfOps(t *testing.T) {
-	type tt = *Tape[float64]
-	type tn = *Tensor[float64]
-	ops := map[string]func(r *rand.Rand) (vars []tn, f func(tape tt) tn){
+// opCases are all ops on random shapes: the variables and the function of them.
+func opCases[T kernel.Float]() map[string]func(r *rand.Rand) (vars []*Tensor[T], f func(tape *Tape[T]) *Tensor[T]) {
+	type tt = *Tape[T]
+	type tn = *Tensor[T]
+	variable := variableOf[T]
+	return map[string]func(r *rand.Rand) (vars []tn, f func(tape tt) tn){
 		"dense": func(r *rand.Rand) ([]tn, func(tt) tn) {
 			n, in, u := 1+r.IntN(9), 1+r.IntN(20), 1+r.IntN(20)
 			x, w, b := variable(r, n, in), variable(r, u, in), variable(r, u)
@@ -151,14 +160,14 @@ func TestGradientsOfOps(t *testing.T) {
 			x, w, b := variable(r, 1+r.IntN(4), 1+r.IntN(4), d), variable(r, d), variable(r, d)
 			return []tn{x, w, b}, func(t tt) tn { return t.LayerNorm(x, w, b, 1e-3) }
 		},
-		"relu":            unary(func(t tt, x tn) tn { return t.ReLU(x) }),
-		"gelu":            unary(func(t tt, x tn) tn { return t.GELU(x) }),
-		"sigmoid":         unary(func(t tt, x tn) tn { return t.Sigmoid(x) }),
-		"flatten":         unary(func(t tt, x tn) tn { return t.Flatten(x) }),
-		"dropout":         unary(func(t tt, x tn) tn { return t.Dropout(x, 0.4, 3) }),
-		"dropout-nothing": unary(func(t tt, x tn) tn { return t.Dropout(x, 0, 3) }),
-		"last-step":       unary(func(t tt, x tn) tn { return t.LastStep(x) }),
-		"add-self":        unary(func(t tt, x tn) tn { return t.Add(x, x) }),
+		"relu":            unary[T](func(t tt, x tn) tn { return t.ReLU(x) }),
+		"gelu":            unary[T](func(t tt, x tn) tn { return t.GELU(x) }),
+		"sigmoid":         unary[T](func(t tt, x tn) tn { return t.Sigmoid(x) }),
+		"flatten":         unary[T](func(t tt, x tn) tn { return t.Flatten(x) }),
+		"dropout":         unary[T](func(t tt, x tn) tn { return t.Dropout(x, 0.4, 3) }),
+		"dropout-nothing": unary[T](func(t tt, x tn) tn { return t.Dropout(x, 0, 3) }),
+		"last-step":       unary[T](func(t tt, x tn) tn { return t.LastStep(x) }),
+		"add-self":        unary[T](func(t tt, x tn) tn { return t.Add(x, x) }),
 		"add": func(r *rand.Rand) ([]tn, func(tt) tn) {
 			n, d := 1+r.IntN(5), 1+r.IntN(5)
 			x, y := variable(r, n, d), variable(r, n, d)
@@ -186,7 +195,12 @@ func TestGradientsOfOps(t *testing.T) {
 			return []tn{x, w, b, ow, ob}, func(t tt) tn { return t.Attention(x, w, b, ow, ob, heads, causal) }
 		},
 	}
-	for name, build := range ops {
+}
+
+// Every op, with one and with two threads, its input used twice so that
+// gradients are added up too.
+func TestGradientsOfOps(t *testing.T) {
+	for name, build := range opCases[float64]() {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(10) {
 				for threads := 1; threads <= 2; threads++ {
@@ -215,10 +229,10 @@ func TestGradientsOfOps(t *testing.T) {
 	}
 }
 
-func unary(op func(*Tape[float64], *Tensor[float64]) *Tensor[float64]) func(*rand.Rand) ([]*Tensor[float64], func(*Tape[float64]) *Tensor[float64]) {
-	return func(r *rand.Rand) ([]*Tensor[float64], func(*Tape[float64]) *Tensor[float64]) {
-		x := variable(r, 1+r.IntN(4), 1+r.IntN(5), 1+r.IntN(5))
-		return []*Tensor[float64]{x}, func(t *Tape[float64]) *Tensor[float64] { return op(t, x) }
+func unary[T kernel.Float](op func(*Tape[T], *Tensor[T]) *Tensor[T]) func(*rand.Rand) ([]*Tensor[T], func(*Tape[T]) *Tensor[T]) {
+	return func(r *rand.Rand) ([]*Tensor[T], func(*Tape[T]) *Tensor[T]) {
+		x := variableOf[T](r, 1+r.IntN(4), 1+r.IntN(5), 1+r.IntN(5))
+		return []*Tensor[T]{x}, func(t *Tape[T]) *Tensor[T] { return op(t, x) }
 	}
 }
 

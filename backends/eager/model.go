@@ -11,8 +11,9 @@ import (
 // batch is one micro-batch as the model reads it.
 type batch[T kernel.Float] struct {
 	n      int
-	x      []T     // unless tokens
-	tokens []int32 // unless x
+	x      []T      // unless half or tokens
+	half   []uint16 // x in a 16-bit format
+	tokens []int32
 	labels []int32
 }
 
@@ -117,7 +118,7 @@ func (m *model[T]) apply(t *Tape[T], b batch[T], i int) *Tensor[T] {
 		if id := op.In[j]; id >= 0 {
 			return m.values[id]
 		}
-		return t.Constant(b.x, append([]int{b.n}, m.program.Input.Shape...)...)
+		return &Tensor[T]{Shape: append([]int{b.n}, m.program.Input.Shape...), Data: b.x, half: b.half}
 	}
 	switch op.Op {
 	case workloads.OpDense:

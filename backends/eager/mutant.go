@@ -34,19 +34,24 @@ const (
 	AccumulateLast    Mutation = "accumulate-last"    // only the last micro-batch's gradient is applied
 	NoDropout         Mutation = "no-dropout"         // nothing is dropped in the timed build
 	Double            Mutation = "double-for-single"  // float64 arithmetic under the name of f32
+	SingleForHalf     Mutation = "single-for-half"    // float32 arithmetic and storage under the name of a 16-bit precision
+	KeptScale         Mutation = "scale-forgotten"    // the loss scale is not taken out of the gradients
+	KeptOverflow      Mutation = "overflow-applied"   // gradients that overflowed become 0, and the update is made
+	AccumulateSum     Mutation = "accumulate-sum"     // the gradients of the micro-batches are summed, not averaged
 )
 
 // Mutations lists all of them.
 var Mutations = []Mutation{
 	GateOrder, LossSum, HalfLoss, MomentumDampened, AdamNoCorrection, AdamEpsilon, Padding, BNUnbiased,
 	TransposedWeight, SecondLSTMBias, StaleWeights, FewerSteps, SameBatch, RoundTF32, RoundBF16,
-	DroppedCheckpoint, NoCausalMask, AccumulateLast, NoDropout, Double,
+	DroppedCheckpoint, NoCausalMask, AccumulateLast, NoDropout, Double, SingleForHalf, KeptScale, KeptOverflow, AccumulateSum,
 }
 
 // Alters reports whether the mutation changes what p computes beyond rounding
-// at precision prec: a dense network survives a wrong gate order.
+// at precision prec: a dense network survives a wrong gate order, and what is
+// smaller than the roundings of 16 bits survives in those precisions.
 func (m Mutation) Alters(p workloads.Program, prec workloads.Precision) bool {
-	train := p.Mode == workloads.Train
+	train, half := p.Mode == workloads.Train, formatOf(prec) != 0
 	has := func(op string) bool {
 		return slices.ContainsFunc(p.Ops, func(o workloads.Op) bool { return o.Op == op })
 	}
@@ -83,17 +88,23 @@ func (m Mutation) Alters(p workloads.Program, prec workloads.Precision) bool {
 	case SameBatch:
 		return p.Data.Batches > 1
 	case RoundTF32:
-		return has(workloads.OpDense) || has(workloads.OpConv2D) || has(workloads.OpLSTM) || has(workloads.OpAttention)
+		return !half && (has(workloads.OpDense) || has(workloads.OpConv2D) || has(workloads.OpLSTM) || has(workloads.OpAttention))
 	case RoundBF16:
-		return true
+		return !half
 	case NoCausalMask:
 		return slices.ContainsFunc(p.Ops, func(o workloads.Op) bool { return o.Op == workloads.OpAttention && o.Attr.Causal })
-	case AccumulateLast:
+	case AccumulateLast, AccumulateSum:
 		return train && p.Accumulate > 1
 	case Double:
 		return prec == workloads.F32
+	case SingleForHalf:
+		return half
+	case KeptScale:
+		return train && prec == workloads.F16Mix
 	}
-	return false // DroppedCheckpoint and NoDropout leave the checked numbers as they are
+	// DroppedCheckpoint and NoDropout leave the checked numbers as they are, and
+	// KeptOverflow those of programs whose gradients fit the first loss scale.
+	return false
 }
 
 // faults are the mistakes as the tape, the loss and the optimizer read them.
@@ -114,6 +125,11 @@ type faults struct {
 	adam      string // "", none, or the other dialect
 	dampening bool
 	noDropout bool
+
+	fullWidth    bool // ignore the 16-bit format
+	keepScale    bool
+	keepInfinite bool // make the update of an overflow, without what is not finite
+	microSum     bool
 }
 
 // noFaults is a correct engine.
@@ -158,6 +174,14 @@ func hooksOf[T kernel.Float](m Mutation) hooks[T] {
 		f.lastMicro = true
 	case NoDropout:
 		f.noDropout = true
+	case SingleForHalf:
+		f.fullWidth = true
+	case KeptScale:
+		f.keepScale = true
+	case KeptOverflow:
+		f.keepInfinite = true
+	case AccumulateSum:
+		f.microSum = true
 	case RoundTF32:
 		h.operand = func(x []T) []T {
 			y := slices.Clone(x)

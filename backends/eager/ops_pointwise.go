@@ -9,27 +9,57 @@ import (
 // pointGrain is how many cheap elements one thread takes at least.
 const pointGrain = 1 << 13
 
-// pointwise computes y = f(x) and dx = df(dy, x, y) over ranges.
-func (t *Tape[T]) pointwise(x *Tensor[T], f func(y, x []T), df func(dx, dy, x, y []T)) *Tensor[T] {
+// pointwise computes y = f(x) and dx = df(dy, x, y) over ranges. backX and
+// backY say which of the two df reads: the other may be nil.
+func (t *Tape[T]) pointwise(x *Tensor[T], f func(y, x []T), df func(dx, dy, x, y []T), backX, backY bool) *Tensor[T] {
 	y := t.output(x.Shape...)
-	t.each(len(x.Data), pointGrain, func(a, b int) { f(y.Data[a:b], x.Data[a:b]) })
+	n := x.len()
+	block := t.block(n, 1, 1)
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		xs, ys := t.read(x, from, to), t.room(y, from, to)
+		t.each(to-from, pointGrain, func(a, b int) { f(ys[a:b], xs[a:b]) })
+		t.keep(y, from, ys)
+		t.done(x, xs)
+	}
 	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
-		to := dx
-		if add {
-			to = t.floats.Get(len(dx))
-		}
-		t.each(len(x.Data), pointGrain, func(a, b int) { df(to[a:b], y.grad[a:b], x.Data[a:b], y.Data[a:b]) })
-		if add {
-			kernel.Add(dx, to)
-			t.floats.Put(to)
+		g := t.gradientOf(x)
+		for from := 0; from < n; from += block {
+			to := min(from+block, n)
+			dy, dx := t.readGrad(y, from, to), t.gradRoom(g, from, to)
+			var xs, ys []T
+			if backX {
+				xs = t.read(x, from, to)
+			}
+			if backY {
+				ys = t.read(y, from, to)
+			}
+			part := dx
+			if g.add {
+				part = t.floats.Get(to - from)
+			}
+			t.each(to-from, pointGrain, func(a, b int) {
+				df(part[a:b], dy[a:b], xs[min(a, len(xs)):min(b, len(xs))], ys[min(a, len(ys)):min(b, len(ys))])
+			})
+			if g.add {
+				kernel.Add(dx, part)
+				t.floats.Put(part)
+			}
+			t.keepGrad(g, from, dx)
+			if backX {
+				t.done(x, xs)
+			}
+			if backY {
+				t.done(y, ys)
+			}
+			t.doneGrad(y, dy)
 		}
 	}, x)
 }
 
 // ReLU is max(x, 0), and NaN of NaN; the gradient at 0 is 0.
 func (t *Tape[T]) ReLU(x *Tensor[T]) *Tensor[T] {
-	return t.pointwise(x, kernel.ReLU[T], func(dx, dy, _, y []T) { kernel.ReLUBack(dx, dy, y) })
+	return t.pointwise(x, kernel.ReLU[T], func(dx, dy, _, y []T) { kernel.ReLUBack(dx, dy, y) }, false, true)
 }
 
 // Sigmoid is 1/(1+exp(-x)).
@@ -38,7 +68,7 @@ func (t *Tape[T]) Sigmoid(x *Tensor[T]) *Tensor[T] {
 		for i, v := range y {
 			dx[i] = dy[i] * v * (1 - v)
 		}
-	})
+	}, false, true)
 }
 
 // GELU is x*Phi(x), exact (Hendrycks and Gimpel, Gaussian Error Linear Units,
@@ -54,7 +84,7 @@ func (t *Tape[T]) GELU(x *Tensor[T]) *Tensor[T] {
 			density := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
 			dx[i] = dy[i] * T(normalCDF(z)+z*density)
 		}
-	})
+	}, true, false)
 }
 
 func normalCDF(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
@@ -62,18 +92,40 @@ func normalCDF(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
 // Add is the sum of two equal shapes.
 func (t *Tape[T]) Add(a, b *Tensor[T]) *Tensor[T] {
 	y := t.output(a.Shape...)
-	t.each(len(y.Data), pointGrain, func(i, j int) {
-		copy(y.Data[i:j], a.Data[i:j])
-		kernel.Add(y.Data[i:j], b.Data[i:j])
-	})
+	n := y.len()
+	block := t.block(n, 1, 1)
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		as, bs, ys := t.read(a, from, to), t.read(b, from, to), t.room(y, from, to)
+		t.each(to-from, pointGrain, func(i, j int) {
+			copy(ys[i:j], as[i:j])
+			kernel.Add(ys[i:j], bs[i:j])
+		})
+		t.keep(y, from, ys)
+		t.done(a, as)
+		t.done(b, bs)
+	}
 	return t.emit(y, func() {
 		for _, x := range []*Tensor[T]{a, b} {
 			if x.needs {
-				dx, add := t.gradOf(x)
-				t.each(len(dx), pointGrain, func(i, j int) { kernel.Copy(dx[i:j], y.grad[i:j], add) })
+				t.passBack(y, x)
 			}
 		}
 	}, a, b)
+}
+
+// passBack adds the gradient of y to that of x, which has as many elements.
+func (t *Tape[T]) passBack(y, x *Tensor[T]) {
+	g := t.gradientOf(x)
+	n := x.len()
+	block := t.block(n, 1, 1)
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		dy, dx := t.readGrad(y, from, to), t.gradRoom(g, from, to)
+		t.each(to-from, pointGrain, func(i, j int) { kernel.Copy(dx[i:j], dy[i:j], g.add) })
+		t.keepGrad(g, from, dx)
+		t.doneGrad(y, dy)
+	}
 }
 
 // Dropout zeroes elements with probability rate and scales the rest by
@@ -82,10 +134,7 @@ func (t *Tape[T]) Add(a, b *Tensor[T]) *Tensor[T] {
 func (t *Tape[T]) Dropout(x *Tensor[T], rate float64, site int) *Tensor[T] {
 	if !t.training || rate == 0 {
 		y := t.view(x, x.Shape...)
-		return t.emit(y, func() {
-			dx, add := t.gradOf(x)
-			kernel.Copy(dx, y.grad, add)
-		}, x)
+		return t.emit(y, func() { t.passBack(y, x) }, x)
 	}
 	seed := mix(t.masks + uint64(site+1)*0x9E3779B97F4A7C15)
 	limit := uint64(math.Round(rate * (1 << 53)))
@@ -100,17 +149,32 @@ func (t *Tape[T]) Dropout(x *Tensor[T], rate float64, site int) *Tensor[T] {
 		}
 	}
 	y := t.output(x.Shape...)
-	t.each(len(y.Data), pointGrain, func(a, b int) { apply(y.Data[a:b], x.Data[a:b], a) })
+	n := y.len()
+	block := t.block(n, 1, 1)
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		xs, ys := t.read(x, from, to), t.room(y, from, to)
+		t.each(to-from, pointGrain, func(a, b int) { apply(ys[a:b], xs[a:b], from+a) })
+		t.keep(y, from, ys)
+		t.done(x, xs)
+	}
 	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
-		if !add {
-			t.each(len(dx), pointGrain, func(a, b int) { apply(dx[a:b], y.grad[a:b], a) })
-			return
+		g := t.gradientOf(x)
+		for from := 0; from < n; from += block {
+			to := min(from+block, n)
+			dy, dx := t.readGrad(y, from, to), t.gradRoom(g, from, to)
+			part := dx
+			if g.add {
+				part = t.floats.Get(to - from)
+			}
+			t.each(to-from, pointGrain, func(a, b int) { apply(part[a:b], dy[a:b], from+a) })
+			if g.add {
+				kernel.Add(dx, part)
+				t.floats.Put(part)
+			}
+			t.keepGrad(g, from, dx)
+			t.doneGrad(y, dy)
 		}
-		masked := t.floats.Get(len(dx))
-		apply(masked, y.grad, 0)
-		kernel.Add(dx, masked)
-		t.floats.Put(masked)
 	}, x)
 }
 

@@ -7,33 +7,47 @@ import "github.com/dlbench/dlbench/backends/eager/kernel"
 func (t *Tape[T]) MaxPool2D(x *Tensor[T], side, stride int) *Tensor[T] {
 	n, c, h, w := x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3]
 	oh, ow := (h-side)/stride+1, (w-side)/stride+1
+	in, out := h*w, oh*ow
 	y := t.output(n, c, oh, ow)
 	var from []int32 // where in its plane each element came from
 	if t.recording && x.needs {
-		from = t.ints.Get(len(y.Data))
+		from = t.ints.Get(n * c * out)
 	}
-	t.each(n*c, 1, func(p0, p1 int) {
-		for p := p0; p < p1; p++ {
-			var at []int32
-			if from != nil {
-				at = from[p*oh*ow:][:oh*ow]
-			}
-			maxPlane(y.Data[p*oh*ow:][:oh*ow], at, x.Data[p*h*w:][:h*w], w, ow, side, stride)
-		}
-	})
-	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
-		t.each(n*c, 1, func(p0, p1 int) {
-			if !add {
-				clear(dx[p0*h*w : p1*h*w])
-			}
+	block := t.block(n*c, in, t.pool.Threads())
+	for first := 0; first < n*c; first += block {
+		end := min(first+block, n*c)
+		xs, ys := t.read(x, first*in, end*in), t.room(y, first*out, end*out)
+		t.each(end-first, 1, func(p0, p1 int) {
 			for p := p0; p < p1; p++ {
-				to, dy := dx[p*h*w:][:h*w], y.grad[p*oh*ow:][:oh*ow]
-				for i, at := range from[p*oh*ow:][:oh*ow] {
-					to[at] += dy[i]
+				var at []int32
+				if from != nil {
+					at = from[(first+p)*out:][:out]
 				}
+				maxPlane(ys[p*out:][:out], at, xs[p*in:][:in], w, ow, side, stride)
 			}
 		})
+		t.keep(y, first*out, ys)
+		t.done(x, xs)
+	}
+	return t.emit(y, func() {
+		g := t.gradientOf(x)
+		for first := 0; first < n*c; first += block {
+			end := min(first+block, n*c)
+			dys, dxs := t.readGrad(y, first*out, end*out), t.gradRoom(g, first*in, end*in)
+			t.each(end-first, 1, func(p0, p1 int) {
+				if !g.add {
+					clear(dxs[p0*in : p1*in])
+				}
+				for p := p0; p < p1; p++ {
+					to, dy := dxs[p*in:][:in], dys[p*out:][:out]
+					for i, at := range from[(first+p)*out:][:out] {
+						to[at] += dy[i]
+					}
+				}
+			})
+			t.keepGrad(g, first*in, dxs)
+			t.doneGrad(y, dys)
+		}
 		t.ints.Put(from)
 	}, x)
 }
@@ -65,21 +79,34 @@ func (t *Tape[T]) AvgPool(x *Tensor[T]) *Tensor[T] {
 	}
 	n, c, plane := x.Shape[0], x.Shape[1], x.Shape[2]*x.Shape[3]
 	y := t.output(n, c)
-	for i := range y.Data {
-		y.Data[i] = kernel.Sum(x.Data[i*plane:][:plane]) / T(plane)
+	block := t.block(n*c, plane, 1)
+	for first := 0; first < n*c; first += block {
+		end := min(first+block, n*c)
+		xs, ys := t.read(x, first*plane, end*plane), t.room(y, first, end)
+		for i := range ys {
+			ys[i] = kernel.Sum(xs[i*plane:][:plane]) / T(plane)
+		}
+		t.keep(y, first, ys)
+		t.done(x, xs)
 	}
 	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
-		for i, g := range y.grad {
-			g /= T(plane)
-			to := dx[i*plane:][:plane]
-			if add {
-				for j := range to {
-					to[j] += g
+		gx := t.gradientOf(x)
+		for first := 0; first < n*c; first += block {
+			end := min(first+block, n*c)
+			dys, dxs := t.readGrad(y, first, end), t.gradRoom(gx, first*plane, end*plane)
+			for i, g := range dys {
+				g /= T(plane)
+				to := dxs[i*plane:][:plane]
+				if gx.add {
+					for j := range to {
+						to[j] += g
+					}
+				} else {
+					kernel.Fill(to, g)
 				}
-			} else {
-				kernel.Fill(to, g)
 			}
+			t.keepGrad(gx, first*plane, dxs)
+			t.doneGrad(y, dys)
 		}
 	}, x)
 }
@@ -87,20 +114,33 @@ func (t *Tape[T]) AvgPool(x *Tensor[T]) *Tensor[T] {
 func (t *Tape[T]) meanSteps(x *Tensor[T]) *Tensor[T] {
 	n, steps, d := x.Shape[0], x.Shape[1], x.Shape[2]
 	y := t.output(n, d)
-	for i := range n {
-		to := y.Data[i*d:][:d]
-		kernel.SumRows(to, x.Data[i*steps*d:][:steps*d], false)
-		kernel.Scale(to, 1/T(steps))
+	block := t.block(n, steps*d, 1)
+	for first := 0; first < n; first += block {
+		end := min(first+block, n)
+		xs, ys := t.read(x, first*steps*d, end*steps*d), t.room(y, first*d, end*d)
+		for i := range end - first {
+			to := ys[i*d:][:d]
+			kernel.SumRows(to, xs[i*steps*d:][:steps*d], false)
+			kernel.Scale(to, 1/T(steps))
+		}
+		t.keep(y, first*d, ys)
+		t.done(x, xs)
 	}
 	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
+		g := t.gradientOf(x)
 		scaled := t.floats.Get(d)
-		for i := range n {
-			copy(scaled, y.grad[i*d:][:d])
-			kernel.Scale(scaled, 1/T(steps))
-			for s := range steps {
-				kernel.Copy(dx[(i*steps+s)*d:][:d], scaled, add)
+		for first := 0; first < n; first += block {
+			end := min(first+block, n)
+			dys, dxs := t.readGrad(y, first*d, end*d), t.gradRoom(g, first*steps*d, end*steps*d)
+			for i := range end - first {
+				copy(scaled, dys[i*d:][:d])
+				kernel.Scale(scaled, 1/T(steps))
+				for s := range steps {
+					kernel.Copy(dxs[(i*steps+s)*d:][:d], scaled, g.add)
+				}
 			}
+			t.keepGrad(g, first*steps*d, dxs)
+			t.doneGrad(y, dys)
 		}
 		t.floats.Put(scaled)
 	}, x)
@@ -111,26 +151,34 @@ func (t *Tape[T]) LastStep(x *Tensor[T]) *Tensor[T] {
 	n, steps, d := x.Shape[0], x.Shape[1], x.Shape[2]
 	y := t.output(n, d)
 	for i := range n {
-		copy(y.Data[i*d:][:d], x.Data[((i+1)*steps-1)*d:])
+		last := ((i+1)*steps - 1) * d
+		xs, ys := t.read(x, last, last+d), t.room(y, i*d, (i+1)*d)
+		copy(ys, xs)
+		t.keep(y, i*d, ys)
+		t.done(x, xs)
 	}
+	block := t.block(n, steps*d, 1)
 	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
-		if !add {
-			clear(dx)
-		}
-		for i := range n {
-			kernel.Add(dx[((i+1)*steps-1)*d:][:d], y.grad[i*d:][:d])
+		g := t.gradientOf(x)
+		for first := 0; first < n; first += block {
+			end := min(first+block, n)
+			dys, dxs := t.readGrad(y, first*d, end*d), t.gradRoom(g, first*steps*d, end*steps*d)
+			if !g.add {
+				clear(dxs)
+			}
+			for i := range end - first {
+				kernel.Add(dxs[((i+1)*steps-1)*d:][:d], dys[i*d:][:d])
+			}
+			t.keepGrad(g, first*steps*d, dxs)
+			t.doneGrad(y, dys)
 		}
 	}, x)
 }
 
 // Flatten keeps the examples and makes the rest one axis.
 func (t *Tape[T]) Flatten(x *Tensor[T]) *Tensor[T] {
-	y := t.view(x, x.Shape[0], len(x.Data)/x.Shape[0])
-	return t.emit(y, func() {
-		dx, add := t.gradOf(x)
-		kernel.Copy(dx, y.grad, add)
-	}, x)
+	y := t.view(x, x.Shape[0], x.len()/x.Shape[0])
+	return t.emit(y, func() { t.passBack(y, x) }, x)
 }
 
 // Embedding looks ids[N,T] up in table[V,D].
@@ -138,15 +186,28 @@ func (t *Tape[T]) Embedding(ids []int32, n int, table *Tensor[T]) *Tensor[T] {
 	d := table.Shape[1]
 	y := t.output(n, len(ids)/n, d)
 	for i, id := range ids {
-		copy(y.Data[i*d:][:d], table.Data[int(id)*d:])
+		switch from := int(id) * d; {
+		case y.half == nil:
+			copy(y.Data[i*d:][:d], table.Data[from:])
+		case table.half != nil:
+			copy(y.half[i*d:][:d], table.half[from:])
+		default:
+			t.format.Narrow(y.half[i*d:][:d], as32(table.Data[from:][:d]))
+		}
 	}
+	block := t.block(len(ids), d, 1)
 	return t.emit(y, func() {
 		g, add := t.gradOf(table)
 		if !add {
 			clear(g)
 		}
-		for i, id := range ids {
-			kernel.Add(g[int(id)*d:][:d], y.grad[i*d:][:d])
+		for first := 0; first < len(ids); first += block {
+			end := min(first+block, len(ids))
+			dys := t.readGrad(y, first*d, end*d)
+			for i, id := range ids[first:end] {
+				kernel.Add(g[int(id)*d:][:d], dys[i*d:][:d])
+			}
+			t.doneGrad(y, dys)
 		}
 	}, table)
 }

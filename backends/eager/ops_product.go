@@ -1,41 +1,89 @@
 package eager
 
-import (
-	"math"
+import "github.com/dlbench/dlbench/backends/eager/kernel"
 
-	"github.com/dlbench/dlbench/backends/eager/kernel"
+// denseRows and denseUnits are how many rows and units Dense takes at a time at
+// least: the weights are widened anew for each block of rows, and the rows are
+// packed anew for each block of units.
+const (
+	denseRows  = 256
+	denseUnits = 16
 )
 
 // Dense computes x[..., in] w[units, in]^T + b[units]; b may be nil.
 func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 	in, units := w.Shape[1], w.Shape[0]
-	rows := len(x.Data) / in
+	rows := x.len() / in
 	shape := append(append(make([]int, 0, len(x.Shape)), x.Shape[:len(x.Shape)-1]...), units)
 	y := t.output(shape...)
-	xs, ws := t.operand(x.Data), t.operand(w.Data)
+	block, columns := t.block(rows, max(in, units), denseRows), t.block(units, in, denseUnits)
+	var bias []T
 	if b != nil {
-		fillRows(y.Data, b.Data)
+		bias = t.read(b, 0, units)
 	}
-	t.math.Mul(rows, units, in, kernel.Rows(xs, in), kernel.Rows(ws, in).T(), y.Data, units, b != nil)
-	back := func() {
-		dy := t.operand(y.grad)
-		if w.needs {
-			dw, add := t.gradOf(w)
-			t.math.Mul(units, in, rows, kernel.Rows(dy, units).T(), kernel.Rows(xs, in), dw, in, add)
+	for from := 0; from < rows; from += block {
+		to := min(from+block, rows)
+		given, ys := t.read(x, from*in, to*in), t.room(y, from*units, to*units)
+		xs := t.operand(given)
+		if b != nil {
+			fillRows(ys, bias)
 		}
-		if b != nil && b.needs {
-			db, add := t.gradOf(b)
-			kernel.SumRows(db, y.grad, add)
+		for u := 0; u < units; u += columns {
+			end := min(u+columns, units)
+			ws := t.read(w, u*in, end*in)
+			t.math.Mul(to-from, end-u, in, kernel.Rows(xs, in), kernel.Rows(t.operand(ws), in).T(), ys[u:], units, b != nil)
+			t.done(w, ws)
 		}
-		if x.needs {
-			dx, add := t.gradOf(x)
-			t.math.Mul(rows, in, units, kernel.Rows(dy, units), kernel.Rows(ws, in), dx, in, add)
-		}
+		t.keep(y, from*units, ys)
+		t.done(x, given)
 	}
 	if b == nil {
-		return t.emit(y, back, x, w)
+		return t.emit(y, func() { t.denseBack(y, x, w, nil, block, columns) }, x, w)
 	}
-	return t.emit(y, back, x, w, b)
+	t.done(b, bias)
+	return t.emit(y, func() { t.denseBack(y, x, w, b, block, columns) }, x, w, b)
+}
+
+// denseBack is the way back of Dense, in blocks of that many rows and units.
+func (t *Tape[T]) denseBack(y, x, w, b *Tensor[T], block, columns int) {
+	in, units := w.Shape[1], w.Shape[0]
+	rows := x.len() / in
+	var dw, db []T
+	var addW, addB bool
+	var dx gradient[T]
+	if w.needs {
+		dw, addW = t.gradOf(w)
+	}
+	if b != nil && b.needs {
+		db, addB = t.gradOf(b)
+	}
+	if x.needs {
+		dx = t.gradientOf(x)
+	}
+	for from := 0; from < rows; from += block {
+		to := min(from+block, rows)
+		given := t.readGrad(y, from*units, to*units)
+		dy := t.operand(given)
+		if dw != nil {
+			xs := t.read(x, from*in, to*in)
+			t.math.Mul(units, in, to-from, kernel.Rows(dy, units).T(), kernel.Rows(t.operand(xs), in), dw, in, addW || from > 0)
+			t.done(x, xs)
+		}
+		if db != nil {
+			kernel.SumRows(db, given, addB || from > 0)
+		}
+		if x.needs {
+			dxs := t.gradRoom(dx, from*in, to*in)
+			for u := 0; u < units; u += columns {
+				end := min(u+columns, units)
+				ws := t.read(w, u*in, end*in)
+				t.math.Mul(to-from, in, end-u, kernel.Rows(dy[u:], units), kernel.Rows(t.operand(ws), in), dxs, in, dx.add || u > 0)
+				t.done(w, ws)
+			}
+			t.keepGrad(dx, from*in, dxs)
+		}
+		t.doneGrad(y, given)
+	}
 }
 
 // Conv2D is the cross-correlation of x[N,C,H,W] with w[F,C,k,k], plus b[F],
@@ -44,107 +92,73 @@ func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 	win := &kernel.Window{C: x.Shape[1], H: x.Shape[2], W: x.Shape[3], Kernel: w.Shape[2], Stride: stride, Pad: pad, Shift: t.hooks.faults.shift}
 	n, filters := x.Shape[0], w.Shape[0]
 	oh, ow := win.Out()
+	in, out := win.C*win.H*win.W, filters*oh*ow
 	y := t.output(n, filters, oh, ow)
-	xs, ws := t.operand(x.Data), t.operand(w.Data)
+	block := t.block(n, max(in, out), t.pool.Threads()) // images are shared out among the threads
+	weight := t.read(w, 0, w.len())
+	ws := t.operand(weight)
 	var bias []T
 	if b != nil {
-		bias = b.Data
+		bias = t.read(b, 0, filters)
 	}
 	buf := t.floats.Get(t.math.PackedLen(win.Depth(), filters))
-	t.math.Conv(n, filters, xs, ws, bias, y.Data, buf, win)
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		xs, ys := t.read(x, from*in, to*in), t.room(y, from*out, to*out)
+		t.math.Conv(to-from, filters, t.operand(xs), ws, bias, ys, buf, win)
+		t.keep(y, from*out, ys)
+		t.done(x, xs)
+	}
 	t.floats.Put(buf)
-	back := func() {
-		dy := t.operand(y.grad)
-		if w.needs {
-			dw, add := t.gradOf(w)
-			t.math.ConvWeight(n, filters, xs, dy, dw, win, add)
+	t.done(w, weight)
+	if b == nil {
+		return t.emit(y, func() { t.convBack(y, x, w, nil, win, block) }, x, w)
+	}
+	t.done(b, bias)
+	return t.emit(y, func() { t.convBack(y, x, w, b, win, block) }, x, w, b)
+}
+
+// convBack is the way back of Conv2D, in blocks of that many images.
+func (t *Tape[T]) convBack(y, x, w, b *Tensor[T], win *kernel.Window, block int) {
+	n, filters := x.Shape[0], w.Shape[0]
+	oh, ow := win.Out()
+	in, out := win.C*win.H*win.W, filters*oh*ow
+	weight := t.read(w, 0, w.len())
+	ws := t.operand(weight)
+	var dw, db, buf []T
+	var addW, addB bool
+	var dx gradient[T]
+	if w.needs {
+		dw, addW = t.gradOf(w)
+	}
+	if b != nil && b.needs {
+		db, addB = t.gradOf(b)
+	}
+	if x.needs {
+		dx = t.gradientOf(x)
+		buf = t.floats.Get(t.math.PackedLen(filters, win.Depth()))
+	}
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		given := t.readGrad(y, from*out, to*out)
+		dy := t.operand(given)
+		if dw != nil {
+			xs := t.read(x, from*in, to*in)
+			t.math.ConvWeight(to-from, filters, t.operand(xs), dy, dw, win, addW || from > 0)
+			t.done(x, xs)
 		}
-		if b != nil && b.needs {
-			db, add := t.gradOf(b)
-			sumPlanes(db, y.grad, oh*ow, add)
+		if db != nil {
+			sumPlanes(db, given, oh*ow, addB || from > 0)
 		}
 		if x.needs {
-			dx, add := t.gradOf(x)
-			buf := t.floats.Get(t.math.PackedLen(filters, win.Depth()))
-			t.math.ConvInput(n, filters, dy, ws, dx, buf, win, add)
-			t.floats.Put(buf)
+			images := t.gradRoom(dx, from*in, to*in)
+			t.math.ConvInput(to-from, filters, dy, ws, images, buf, win, dx.add)
+			t.keepGrad(dx, from*in, images)
 		}
+		t.doneGrad(y, given)
 	}
-	if b == nil {
-		return t.emit(y, back, x, w)
-	}
-	return t.emit(y, back, x, w, b)
-}
-
-// Attention is multi-head self-attention of x[N,T,D] with projections
-// qkv[3D,D] and out[D,D] (Vaswani et al., Attention Is All You Need, 2017,
-// arXiv:1706.03762). With causal, position t sees positions up to t.
-func (t *Tape[T]) Attention(x, qkvW, qkvB, outW, outB *Tensor[T], heads int, causal bool) *Tensor[T] {
-	p := t.Dense(x, qkvW, qkvB)
-	h := t.heads(p, heads, causal)
-	y := t.Dense(h, outW, outB)
-	if !t.recording {
-		t.Free(p)
-		t.Free(h)
-	}
-	return y
-}
-
-// heads computes softmax(q k^T / sqrt(d)) v for each head of qkv[N,T,3D], giving [N,T,D].
-func (t *Tape[T]) heads(qkv *Tensor[T], heads int, causal bool) *Tensor[T] {
-	n, steps, d := qkv.Shape[0], qkv.Shape[1], qkv.Shape[2]/3
-	dh, ld := d/heads, 3*d
-	scale := T(1 / math.Sqrt(float64(dh)))
-	y := t.output(n, steps, d)
-	in := t.operand(qkv.Data)
-	weights := t.floats.Get(n * heads * steps * steps)
-	t.math.Each(n*heads, func(l *kernel.Lane[T], i int) {
-		at := i / heads * steps
-		q := in[at*ld+i%heads*dh:]
-		p := weights[i*steps*steps:][:steps*steps]
-		l.Mul(steps, steps, dh, kernel.Rows(q, ld), kernel.Rows(q[d:], ld).T(), p, steps, false)
-		for r := range steps {
-			row := p[r*steps:][:steps]
-			seen := steps
-			if causal {
-				seen = r + 1
-			}
-			kernel.Scale(row[:seen], scale)
-			kernel.Softmax(row[:seen])
-			clear(row[seen:])
-		}
-		l.Mul(steps, dh, steps, kernel.Rows(p, steps), kernel.Rows(q[2*d:], ld), y.Data[at*d+i%heads*dh:], d, false)
-	})
-	if !t.recording {
-		t.floats.Put(weights)
-	}
-	return t.emit(y, func() {
-		g, add := t.gradOf(qkv)
-		if !add {
-			clear(g)
-		}
-		ds := t.floats.Get(len(weights))
-		dy := t.operand(y.grad)
-		t.math.Each(n*heads, func(l *kernel.Lane[T], i int) {
-			at := i / heads * steps
-			q, dq := in[at*ld+i%heads*dh:], g[at*ld+i%heads*dh:]
-			o := dy[at*d+i%heads*dh:]
-			p, s := weights[i*steps*steps:][:steps*steps], ds[i*steps*steps:][:steps*steps]
-			l.Mul(steps, steps, dh, kernel.Rows(o, d), kernel.Rows(q[2*d:], ld).T(), s, steps, false)
-			l.Mul(steps, dh, steps, kernel.Rows(p, steps).T(), kernel.Rows(o, d), dq[2*d:], ld, true)
-			for r := range steps {
-				pr, sr := p[r*steps:][:steps], s[r*steps:][:steps]
-				dot := kernel.Dot(pr, sr)
-				for j, v := range pr {
-					sr[j] = v * (sr[j] - dot) * scale
-				}
-			}
-			l.Mul(steps, dh, steps, kernel.Rows(s, steps), kernel.Rows(q[d:], ld), dq, ld, true)
-			l.Mul(steps, dh, steps, kernel.Rows(s, steps).T(), kernel.Rows(q, ld), dq[d:], ld, true)
-		})
-		t.floats.Put(ds)
-		t.floats.Put(weights)
-	}, qkv)
+	t.floats.Put(buf)
+	t.done(w, weight)
 }
 
 // fillRows sets each row of y[rows, len(row)] to row.

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Dialect  string   // "" or "adam-epsilon=uncorrected"
 	Noise    Noise    // rounding of a coarser arithmetic, by chance
+	Scaled   bool     // the dynamic loss scale of f16-mixed, simulated in the precision of the job
 	Masks    uint64   // added to the seed of the dropout masks
 	Mutation Mutation // a mistake
 }
@@ -23,10 +24,21 @@ type Options struct {
 // [-1,1]: what storage with a relative spacing of Size does at worst, at random
 // instead of by rounding. Zeros stay zero. Size 0 is no noise.
 //
-// Factors does the same to the optimizer's attributes, once, and to the powers
-// of beta1 and beta2 at each step.
+// Mixed is noise of mixed precision: parameters are disturbed as ops read them,
+// anew for each pass, and as they are kept they stay exact, as do running
+// statistics. What composed ops pass on inside is disturbed as well: the gates,
+// cells and hidden states of LSTM at each step and the weights of attention, which
+// frameworks store in 16 bits, and their gradients.
+//
+// Least is added on top, times the same x: the absolute error of numbers that
+// are subnormal in the format.
+//
+// Factors does the same as Size to the optimizer's attributes, once, and to the
+// powers of beta1 and beta2 at each step.
 type Noise struct {
 	Size    float64
+	Least   float64
+	Mixed   bool
 	Factors float64
 	Seed    uint64
 }
@@ -66,7 +78,17 @@ func noiseOf[T kernel.Float](n Noise) func([]T) {
 		return nil
 	}
 	state := mix(n.Seed + 0x9E3779B97F4A7C15)
-	scale := n.Size * math.Exp2(-62)
+	scale, least := n.Size*math.Exp2(-62), n.Least*math.Exp2(-62)
+	if n.Least > 0 {
+		return func(x []T) {
+			for i, v := range x {
+				state += 0x9E3779B97F4A7C15
+				if v != 0 {
+					x[i] = v + T((scale*math.Abs(float64(v))+least)*float64(int64(mix(state))>>1))
+				}
+			}
+		}
+	}
 	return func(x []T) {
 		for i, v := range x {
 			state += 0x9E3779B97F4A7C15

@@ -112,7 +112,7 @@ func TestGradientsOfPrograms(t *testing.T) {
 			set := smallSettings()
 			e := engineOf[float64](t, jobOf(t, resolve(t, spec, set), set, backends.ForTime)) // dropout on: the mask is fixed within a step
 			e.tape.frozen = true
-			e.gradients(1)
+			e.gradients(1, 1)
 			grads := slices.Clone(e.grads)
 			loss := func() float64 {
 				return e.lossOf(1, e.infer(1, nil))

@@ -41,18 +41,34 @@ func (e *engine[T]) readLogits(number int) backends.Tensor {
 	return backends.Tensor{Shape: []int{e.program.Batch, len(data) / e.program.Batch}, Data: data}
 }
 
+// readGrads reads the gradient on a batch. Where the loss scale makes it overflow
+// it is halved, for this reading alone, until it does not.
 func (e *engine[T]) readGrads(number int) map[string]backends.Tensor {
 	e.tape.frozen = true
-	e.gradients(number)
-	e.tape.frozen = false
-	if e.tape.hooks.grad != nil {
-		e.tape.hooks.grad(e.grads)
+	defer func() { e.tape.frozen = false }()
+	scale := 1.0
+	if e.scaler != nil {
+		scale = e.scaler.scale
+	}
+	for {
+		if _, finite := e.gradients(number, scale); finite || scale < leastScale {
+			break
+		}
+		scale /= 2
 	}
 	return e.collect(func(t *Tensor[T]) []T { return t.grad }, false)
 }
 
+// readParams reads what is stored: the master copy where there is one.
 func (e *engine[T]) readParams() map[string]backends.Tensor {
-	return e.collect(func(t *Tensor[T]) []T { return t.Data }, true)
+	return e.collect(func(t *Tensor[T]) []T {
+		if t.Data != nil {
+			return t.Data
+		}
+		wide := make([]T, t.len())
+		e.tape.format.Widen(as32(wide), t.half)
+		return wide
+	}, true)
 }
 
 // collect widens one slice of each parameter, with or without the buffers.
@@ -78,10 +94,29 @@ func (e *engine[T]) built() backends.Built {
 	if e.program.Mode != workloads.Train || e.tape.hooks.faults.keepAll {
 		segments = 0
 	}
-	return backends.Built{
-		Params:      int64(len(e.weights)),
-		DTypes:      dtypes(precision[T]()),
+	b := backends.Built{
+		Params:      int64(e.count),
+		DTypes:      map[string]string{"params": e.paramType(), "activations": e.activationType()},
 		Segments:    segments,
 		Accumulated: e.program.Accumulate,
 	}
+	if e.scaler != nil {
+		b.LossScale = e.scaler.scale
+	}
+	return b
+}
+
+// paramType is how the first parameter is stored, the master copy where there is one.
+func (e *engine[T]) paramType() string {
+	if len(e.trainable) == 0 || e.trainable[0].Data != nil {
+		return string(precision[T]())
+	}
+	return e.tape.dtype(e.trainable[0])
+}
+
+// activationType is how the tape stores an output.
+func (e *engine[T]) activationType() string {
+	x := e.tape.output(1)
+	defer e.tape.Free(x)
+	return e.tape.dtype(x)
 }

@@ -1,0 +1,247 @@
+package eager
+
+import (
+	"unsafe"
+
+	"github.com/dlbench/dlbench/backends/eager/kernel"
+)
+
+// This file is how ops reach the elements of tensors. In full width they work on
+// the tensors' own memory. In a 16-bit format they take a block at a time: it
+// is widened into scratch, worked on in float32, and what comes of it is rounded
+// back, so that only scratch of a block's size is ever held in full width.
+
+// scratchElements is about how many elements of one tensor an op in a 16-bit
+// format holds in full width: what stays in the second-level cache.
+const scratchElements = 1 << 16
+
+// block is how many of n items, which have per elements each, an op takes at a
+// time: all in full width, else at least least.
+func (t *Tape[T]) block(n, per, least int) int {
+	if t.format == 0 {
+		return n
+	}
+	return min(n, max(least, scratchElements/max(per, 1)))
+}
+
+// len is the number of x's elements.
+func (x *Tensor[T]) len() int { return size(x.Shape) }
+
+// dtype is how x's elements are stored.
+func (t *Tape[T]) dtype(x *Tensor[T]) string {
+	if x.half != nil {
+		return t.format.String()
+	}
+	return string(precision[T]())
+}
+
+// read returns elements from to to of x for an op to read, until done.
+func (t *Tape[T]) read(x *Tensor[T], from, to int) []T {
+	if x.half == nil {
+		return x.Data[from:to]
+	}
+	return t.widened(x.half[from:to])
+}
+
+// done gives back what read returned.
+func (t *Tape[T]) done(x *Tensor[T], s []T) {
+	if x.half != nil {
+		t.floats.Put(s)
+	}
+}
+
+// room returns where an op writes elements from to to of y, until keep or forget.
+func (t *Tape[T]) room(y *Tensor[T], from, to int) []T {
+	if y.half == nil {
+		return y.Data[from:to]
+	}
+	return t.floats.Get(to - from)
+}
+
+// keep stores what was written to room, from the element from on.
+func (t *Tape[T]) keep(y *Tensor[T], from int, s []T) {
+	if y.half != nil {
+		t.narrow(y.half[from:from+len(s)], s)
+		t.floats.Put(s)
+	}
+}
+
+// forget gives room back without storing what was written.
+func (t *Tape[T]) forget(y *Tensor[T], s []T) { t.done(y, s) }
+
+// workspace is a tensor for what an op needs again on the way back. Unless the
+// tape records it holds nothing in a 16-bit format, only room.
+func (t *Tape[T]) workspace(shape ...int) *Tensor[T] {
+	if t.format != 0 && !t.recording {
+		return &Tensor[T]{Shape: shape, half: []uint16{}}
+	}
+	return t.output(shape...)
+}
+
+// save keeps a block of a workspace if the tape records, else forgets it.
+func (t *Tape[T]) save(y *Tensor[T], from int, s []T) {
+	if t.recording {
+		t.keep(y, from, s)
+	} else {
+		t.forget(y, s)
+	}
+}
+
+// readGrad and doneGrad are read and done for the gradient of y.
+func (t *Tape[T]) readGrad(y *Tensor[T], from, to int) []T {
+	if y.halfGrad == nil {
+		return y.grad[from:to]
+	}
+	return t.widened(y.halfGrad[from:to])
+}
+
+func (t *Tape[T]) doneGrad(y *Tensor[T], s []T) {
+	if y.halfGrad != nil {
+		t.floats.Put(s)
+	}
+}
+
+// gradient is the gradient of a tensor while a backward function writes it.
+type gradient[T kernel.Float] struct {
+	full []T
+	half []uint16
+	add  bool // to what is there: the first contribution overwrites
+}
+
+// gradientOf returns the gradient of x for a backward function to write.
+func (t *Tape[T]) gradientOf(x *Tensor[T]) gradient[T] {
+	if t.format == 0 || x.leaf {
+		full, add := t.gradOf(x)
+		return gradient[T]{full: full, add: add}
+	}
+	if x.halfGrad == nil {
+		x.halfGrad = t.halves.Get(x.len())
+	}
+	g := gradient[T]{half: x.halfGrad, add: x.written}
+	x.written = true
+	return g
+}
+
+// gradRoom returns where to write elements from to to of g, or, with g.add, what
+// to add to; keepGrad stores it.
+func (t *Tape[T]) gradRoom(g gradient[T], from, to int) []T {
+	switch {
+	case g.full != nil:
+		return g.full[from:to]
+	case g.add:
+		return t.widened(g.half[from:to])
+	}
+	return t.floats.Get(to - from)
+}
+
+func (t *Tape[T]) keepGrad(g gradient[T], from int, s []T) {
+	if g.full == nil {
+		t.narrow(g.half[from:from+len(s)], s)
+		t.floats.Put(s)
+	}
+}
+
+// share is what one backward function contributes to the gradient of a
+// variable in a 16-bit format. As in frameworks that cast a parameter for the
+// op, the gradient passes through that format before it is added up in float32.
+type share[T kernel.Float] struct {
+	of   *Tensor[T]
+	part []T // of.grad itself for the first contribution
+}
+
+// shareOf returns room for a contribution; settle adds it up.
+func (t *Tape[T]) shareOf(x *Tensor[T]) []T {
+	part := x.grad
+	if x.written {
+		part = t.floats.Get(x.len())
+	}
+	x.written = true
+	t.shares = append(t.shares, share[T]{x, part})
+	return part
+}
+
+// settle rounds and adds up what the last backward function contributed.
+func (t *Tape[T]) settle() {
+	for i, s := range t.shares {
+		t.each(len(s.part), pointGrain, func(a, b int) { t.format.Round(as32(s.part[a:b])) })
+		if &s.part[0] != &s.of.grad[0] {
+			t.each(len(s.part), pointGrain, func(a, b int) { kernel.Add(s.of.grad[a:b], s.part[a:b]) })
+			t.floats.Put(s.part)
+		}
+		t.shares[i] = share[T]{}
+	}
+	t.shares = t.shares[:0]
+}
+
+// channel returns one channel of a tensor [n,c,plane] for an op to read: image i
+// begins at i*step of it. scratch has room for n*plane elements.
+func (t *Tape[T]) channel(full []T, halves []uint16, scratch []T, n, c, ch, plane int) (data []T, step int) {
+	if halves == nil {
+		return full[ch*plane:], c * plane
+	}
+	for i := range n {
+		t.format.Widen(as32(scratch[i*plane:][:plane]), halves[(i*c+ch)*plane:][:plane])
+	}
+	return scratch, plane
+}
+
+// channelRoom is channel for an op to write; keepChannel stores it.
+func (t *Tape[T]) channelRoom(full []T, halves []uint16, scratch []T, c, ch, plane int) (data []T, step int) {
+	if halves == nil {
+		return full[ch*plane:], c * plane
+	}
+	return scratch, plane
+}
+
+func (t *Tape[T]) keepChannel(halves []uint16, scratch []T, n, c, ch, plane int) {
+	if halves == nil {
+		return
+	}
+	for i := range n {
+		t.format.Narrow(halves[(i*c+ch)*plane:][:plane], as32(scratch[i*plane:][:plane]))
+	}
+}
+
+// channelScratch is room for k channels of [n,c,plane] on each thread, nil in
+// full width, where none is needed.
+func (t *Tape[T]) channelScratch(k, n, plane int) []T {
+	if t.format == 0 {
+		return nil
+	}
+	return t.floats.Get(t.pool.Threads() * k * n * plane)
+}
+
+// channelPart is channel i of the k that a thread has room for, of size elements.
+func channelPart[T kernel.Float](scratch []T, thread, k, i, size int) []T {
+	if scratch == nil {
+		return nil
+	}
+	return scratch[(thread*k+i)*size:][:size]
+}
+
+// widened is scratch that holds the values of h.
+func (t *Tape[T]) widened(h []uint16) []T {
+	s := t.floats.Get(len(h))
+	t.each(len(h), pointGrain, func(a, b int) { t.format.Widen(as32(s[a:b]), h[a:b]) })
+	return s
+}
+
+// narrow rounds s to h.
+func (t *Tape[T]) narrow(h []uint16, s []T) {
+	t.each(len(h), pointGrain, func(a, b int) { t.format.Narrow(h[a:b], as32(s[a:b])) })
+}
+
+// round rounds s in place to what the tape's format has; in full width it does nothing.
+func (t *Tape[T]) round(s []T) {
+	if t.format != 0 {
+		t.format.Round(as32(s))
+	}
+}
+
+// as32 views x, whose T is float32 on every tape with a 16-bit format.
+func as32[T kernel.Float](x []T) []float32 {
+	if len(x) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(&x[0])), len(x))
+}
