@@ -45,17 +45,15 @@ func (t *trial) prove(grads, dropout bool) error {
 // that the oracle spans. Losses that follow the trajectory at rate 0 instead are
 // no coincidence: nothing was dropped, and the work of dropping was not done.
 func judgeDropout(g workloads.Golden, losses []float64, p workloads.Precision) workloads.Judgement {
-	plain := len(losses) > 0
 	var worst workloads.Judgement
 	for step, loss := range losses {
 		j := workloads.JudgeLoss(g, step, loss, p, true)
 		if j.Status != workloads.StatusOK {
 			return j
 		}
-		plain = plain && workloads.JudgeLoss(g, step, loss, p, false).Status == workloads.StatusOK
 		worst = j
 	}
-	if plain {
+	if workloads.DropsNothing(g, losses, p) {
 		worst.Status = workloads.StatusWrong
 		worst.Reason = fmt.Sprintf("dropout not applied: the losses of all %d checked steps are those of rate 0", len(losses))
 	}

@@ -22,7 +22,9 @@ const gradPrefix = "grad/"
 // Every loss of the digest and every tensor of the golden is held to its
 // ceiling; gradients only if the digest has any, and then all of them. What is
 // missing, unexpected, NaN or infinite is wrong. If all errors but those of gradients lie below the
-// budget's floor, the precision was never applied, which is wrong too.
+// budget's floor, the precision was never applied, which is wrong too. Of a precision
+// coarser than f32 the floor is f32's own budget: a digest that lies within it,
+// gradients left out, was computed in f32.
 func Judge(g Golden, d Digest, p Precision) Judgement {
 	b, why := budgetFor(g, p)
 	if why != "" {
@@ -31,14 +33,15 @@ func Judge(g Golden, d Digest, p Precision) Judgement {
 	if len(d.Losses) == 0 {
 		return wrong("loss 0", "no losses in the digest")
 	}
-	if n := min(len(g.Losses), len(b.Losses)); len(d.Losses) > n {
+	want := b.exact(g)
+	if n := min(len(want.Losses), len(b.Losses)); len(d.Losses) > n {
 		return unproven(fmt.Sprintf("%d checked steps: the golden covers %d", len(d.Losses), n))
 	}
 	var v verdict
 	for i, loss := range d.Losses {
-		v.loss(g, b, i, loss)
+		v.loss(want, b, i, loss)
 	}
-	names := slices.Sorted(maps.Keys(g.Tensors))
+	names := slices.Sorted(maps.Keys(want.Tensors))
 	grads := slices.ContainsFunc(slices.Collect(maps.Keys(d.Tensors)), isGrad)
 	for _, name := range names {
 		got, ok := d.Tensors[name]
@@ -49,11 +52,11 @@ func Judge(g Golden, d Digest, p Precision) Judgement {
 		case !known:
 			return unproven("the golden has no ceiling for " + name)
 		default:
-			v.tensor(name, got, g.Tensors[name], ceiling)
+			v.tensor(name, got, want.Tensors[name], ceiling)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Tensors)) {
-		if _, ok := g.Tensors[name]; !ok {
+		if _, ok := want.Tensors[name]; !ok {
 			return wrong(name, fmt.Sprintf("unexpected %.80q: the program has no such tensor", name))
 		}
 	}
@@ -63,7 +66,60 @@ func Judge(g Golden, d Digest, p Precision) Judgement {
 		j.Status = StatusWrong
 		j.Reason = fmt.Sprintf("precision not applied: the largest error is %.2e, and %s arithmetic cannot stay below %.2e", v.largest, p, b.Floor)
 	}
+	if j.Status == StatusOK && within(g, want, d, p) {
+		j.Status = StatusWrong
+		j.Reason = fmt.Sprintf("precision not applied: every loss and tensor lies within the budget of f32, which %s arithmetic cannot keep to", p)
+	}
 	return j
+}
+
+// exact is what a computation under the budget is held to.
+func (b Budget) exact(g Golden) Digest {
+	if b.Exact != nil {
+		return *b.Exact
+	}
+	return Digest{Losses: g.Losses, Tensors: g.Tensors}
+}
+
+// within reports whether a digest made at precision p, which is coarser than
+// f32, keeps to f32's budget around want, gradients left out.
+func within(g Golden, want, d Digest, p Precision) bool {
+	f32, ok := g.Budgets[F32]
+	if !ok || p == F64 || p == F32 || len(d.Losses) > len(f32.Losses) {
+		return false
+	}
+	for i, loss := range d.Losses {
+		if LossError(loss, want.Losses[i]) > f32.Losses[i] {
+			return false
+		}
+	}
+	for name, got := range d.Tensors {
+		if !isGrad(name) && TensorError(got, want.Tensors[name]) > f32.Tensors[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// DropsNothing reports whether the losses of a build that ought to drop at random
+// are those of rate 0. Those of masks may come near them by chance, the more so
+// the wider the ceilings: in precisions coarser than f32 a quarter of them counts,
+// which still is several times what rounding does.
+func DropsNothing(g Golden, losses []float64, p Precision) bool {
+	b, why := budgetFor(g, p)
+	want, share := b.exact(g), 1.0
+	if p != F64 && p != F32 {
+		share = 0.25
+	}
+	if why != "" || len(losses) == 0 || len(losses) > min(len(want.Losses), len(b.Losses)) {
+		return false
+	}
+	for i, loss := range losses {
+		if !(LossError(loss, want.Losses[i]) <= share*b.Losses[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // JudgeLoss holds the loss of one step, before that step's update, against the
@@ -77,11 +133,12 @@ func JudgeLoss(g Golden, step int, loss float64, p Precision, timedDropout bool)
 	if g.Dropout && timedDropout {
 		return judgeBand(g, step, loss)
 	}
-	if n := min(len(g.Losses), len(b.Losses)); step < 0 || step >= n {
+	want := b.exact(g)
+	if n := min(len(want.Losses), len(b.Losses)); step < 0 || step >= n {
 		return unproven(fmt.Sprintf("step %d: the golden covers %d steps", step, n))
 	}
 	var v verdict
-	v.loss(g, b, step, loss)
+	v.loss(want, b, step, loss)
 	return v.worst
 }
 
@@ -125,9 +182,9 @@ type verdict struct {
 	any     bool
 }
 
-func (v *verdict) loss(g Golden, b Budget, step int, got float64) {
-	want := g.Losses[step]
-	v.add(lossName(step), lossName(step), got, want, LossError(got, want), b.Losses[step])
+func (v *verdict) loss(want Digest, b Budget, step int, got float64) {
+	exact := want.Losses[step]
+	v.add(lossName(step), lossName(step), got, exact, LossError(got, exact), b.Losses[step])
 }
 
 func (v *verdict) tensor(name string, got, want Fingerprint, ceiling float64) {
@@ -178,6 +235,12 @@ func lossName(step int) string { return fmt.Sprintf("loss %d", step) }
 // LossError is the error of a loss, relative to the one wanted (at least 1e-3).
 func LossError(got, want float64) float64 {
 	return math.Abs(got-want) / max(math.Abs(want), 1e-3)
+}
+
+// TensorError is the error of a tensor by its fingerprint, relative to the norm
+// of the one wanted (at least 1e-12).
+func TensorError(got, want Fingerprint) float64 {
+	return max(math.Abs(got.Norm-want.Norm), math.Abs(got.Proj-want.Proj)) / max(want.Norm, 1e-12)
 }
 
 func isGrad(name string) bool { return strings.HasPrefix(name, gradPrefix) }

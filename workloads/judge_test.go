@@ -18,7 +18,12 @@ func sampleGolden() Golden {
 		},
 		Budgets: map[Precision]Budget{
 			F32:     {Losses: []float64{1e-5, 1e-5, 2e-5, 4e-5}, Tensors: map[string]float64{"logits": 1e-5, "grad/w": 1e-5, "param/w": 1e-5}},
+			TF32:    {Losses: []float64{.1, .1, .1, .1}, Tensors: map[string]float64{"logits": .1, "grad/w": .1, "param/w": .1}},
 			BF16Mix: {Losses: []float64{.1, .1, .1, .1}, Tensors: map[string]float64{"logits": .1, "grad/w": .1, "param/w": .1}, Floor: 1e-4},
+			F16Mix: {
+				Losses: []float64{.1, .1, .1, .1}, Tensors: map[string]float64{"logits": .1, "grad/w": .1, "param/w": .1},
+				Exact: &Digest{Losses: []float64{2, 2, 1.5, 1.25}, Tensors: map[string]Fingerprint{"logits": {Norm: 10, Proj: 3}, "grad/w": {Norm: 1, Proj: -0.5}, "param/w": {Norm: 5, Proj: 0}}},
+			},
 		},
 	}
 }
@@ -37,6 +42,13 @@ func sampleDigest(off float64, change func(*Digest)) Digest {
 		change(&d)
 	}
 	return d
+}
+
+// skipped makes the digest that of a worker whose first update was skipped.
+func skipped(d *Digest) {
+	off := d.Losses[0] / 2
+	d.Losses = []float64{2 * off, 2 * off, 1.5 * off}
+	d.Tensors["param/w"] = Fingerprint{5 * off, 0}
 }
 
 func TestJudge(t *testing.T) {
@@ -65,6 +77,12 @@ func TestJudge(t *testing.T) {
 		{"more steps than the golden", sampleDigest(0, func(d *Digest) { d.Losses = make([]float64, 9) }), F32, StatusUnproven, "", "the golden covers 4"},
 		{"bf16 within", sampleDigest(1e-2, nil), BF16Mix, StatusOK, "", ""},
 		{"below the floor", sampleDigest(1e-6, nil), BF16Mix, StatusWrong, "", "precision not applied"},
+		{"computed in f32", sampleDigest(9e-6, func(d *Digest) { d.Tensors["grad/w"] = Fingerprint{1.05, -0.5} }), TF32, StatusWrong, "", "every loss and tensor lies within the budget of f32"},
+		{"one tensor beyond f32", sampleDigest(9e-6, func(d *Digest) { d.Tensors["param/w"] = Fingerprint{4.0001, 0} }), TF32, StatusOK, "", ""},
+		{"one loss beyond f32", sampleDigest(9e-6, func(d *Digest) { d.Losses[1] *= 1.0001 }), TF32, StatusOK, "", ""},
+		{"an update where steps are skipped", sampleDigest(1e-3, nil), F16Mix, StatusWrong, "loss 1", "loss 1 is 1.5015, expected 2"},
+		{"skipped steps", sampleDigest(1e-3, skipped), F16Mix, StatusOK, "", ""},
+		{"skipped steps in f32", sampleDigest(0, skipped), F16Mix, StatusWrong, "", "every loss and tensor lies within the budget of f32"},
 		{"no budget", sampleDigest(0, nil), F64, StatusUnproven, "", "no budget for precision f64"},
 	} {
 		j := Judge(sampleGolden(), c.digest, c.p)
@@ -84,6 +102,39 @@ func TestJudge(t *testing.T) {
 	j := Judge(sampleGolden(), sampleDigest(0, func(d *Digest) { d.Losses[0] = 2.5 }), BF16Mix)
 	if want := (Judgement{Status: StatusWrong, Worst: "loss 0", Got: 2.5, Want: 2, Error: 0.25, Ceiling: 0.1, Floor: 1e-4, Reason: j.Reason}); j != want {
 		t.Errorf("%+v, expected %+v", j, want)
+	}
+}
+
+// Losses of masks near those of rate 0 are not taken for them in 16 bits, where
+// ceilings are wide.
+func TestDropsNothing(t *testing.T) {
+	g := sampleGolden()
+	scaled := func(by float64) (losses []float64) {
+		for _, l := range g.Losses[:3] {
+			losses = append(losses, l*by)
+		}
+		return losses
+	}
+	for _, c := range []struct {
+		name   string
+		losses []float64
+		p      Precision
+		want   bool
+	}{
+		{"the same", scaled(1), F32, true},
+		{"rounded", scaled(1 + 0.9e-5), F32, true},
+		{"dropped", scaled(1.001), F32, false},
+		{"one dropped", append(scaled(1)[:2], 1.3), F32, false},
+		{"rounded to 16 bits", scaled(1.02), BF16Mix, true},
+		{"dropped, within the ceiling", scaled(1.05), BF16Mix, false},
+		{"NaN", []float64{2, 1.5, math.NaN()}, F32, false},
+		{"nothing", nil, F32, false},
+		{"more than the golden has", make([]float64, 9), F32, false},
+		{"no budget", scaled(1), F64, false},
+	} {
+		if got := DropsNothing(g, c.losses, c.p); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }
 
@@ -120,6 +171,16 @@ func TestJudgeLoss(t *testing.T) {
 		if _, err := json.Marshal(j); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+func TestJudgeLossOfSkippedSteps(t *testing.T) {
+	g := sampleGolden()
+	if j := JudgeLoss(g, 1, 2.01, F16Mix, false); j.Status != StatusOK {
+		t.Errorf("the loss of a skipped step: %+v", j)
+	}
+	if j := JudgeLoss(g, 1, 1.5, F16Mix, false); j.Status != StatusWrong {
+		t.Errorf("the loss after an update that ought to be skipped: %+v", j)
 	}
 }
 
