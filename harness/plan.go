@@ -13,8 +13,8 @@ import (
 )
 
 // Oracle returns the float64 account of a program over the given number of
-// steps, under a backend's dialect.
-type Oracle func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (*workloads.Golden, error)
+// steps, under a backend's dialect, with the budgets of precisions.
+type Oracle func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int, precisions ...workloads.Precision) (*workloads.Golden, error)
 
 // Plan is a suite with everything decided: which cells, on which files, held
 // to which oracle results.
@@ -127,7 +127,7 @@ func (p *Plan) Prepare(ctx context.Context, cache workloads.Cache, dataDir strin
 			return err
 		}
 		dialect, steps := c.Proof()
-		if c.Golden, err = oracle(ctx, c.Program, c.Weights, c.Batches, dialect, steps); err != nil {
+		if c.Golden, err = oracle(ctx, c.Program, c.Weights, c.Batches, dialect, steps, c.Settings.Precision); err != nil {
 			return fmt.Errorf("the oracle's result of %s: %w", c.Name.Name(), err)
 		}
 	}

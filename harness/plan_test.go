@@ -97,8 +97,11 @@ func TestPrepareAsksTheOracle(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := map[string]bool{}
-	oracle := func(_ context.Context, p workloads.Program, weights, batches, dialect string, steps int) (*workloads.Golden, error) {
+	oracle := func(_ context.Context, p workloads.Program, weights, batches, dialect string, steps int, precisions ...workloads.Precision) (*workloads.Golden, error) {
 		asked[p.Optimizer.Op+" "+dialect] = true
+		if len(precisions) != 1 || precisions[0] != workloads.F32 {
+			t.Errorf("%s: precisions %v asked, want that of the cell", p.Name, precisions)
+		}
 		if p.Mode == workloads.Train && steps < 5 || p.Mode == workloads.Infer && steps < p.Data.Batches {
 			t.Errorf("%s %s: %d steps asked", p.Name, p.Mode, steps)
 		}
@@ -110,7 +113,7 @@ func TestPrepareAsksTheOracle(t *testing.T) {
 	if !asked["adam adam-epsilon=uncorrected"] || asked["sgd adam-epsilon=uncorrected"] {
 		t.Errorf("dialects asked for: %v", asked)
 	}
-	failing := func(context.Context, workloads.Program, string, string, string, int) (*workloads.Golden, error) {
+	failing := func(context.Context, workloads.Program, string, string, string, int, ...workloads.Precision) (*workloads.Golden, error) {
 		return nil, errors.New("out of memory")
 	}
 	if err := p.Prepare(t.Context(), workloads.Cache{Dir: t.TempDir()}, "", failing); err == nil || !strings.Contains(err.Error(), "TinyMlp") {

@@ -118,7 +118,7 @@ func (c backendCheck) run(cmd *cobra.Command, w checked) error {
 		Timeout:      time.Minute,
 		FirstFinding: c.quick,
 		Golden: func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error) {
-			golden, err := known.find(ctx, p, weights, batches, dialect, steps)
+			golden, err := known.find(ctx, p, weights, batches, dialect, steps, oracle.Precisions(p.Mode)...)
 			if err != nil {
 				return workloads.Golden{}, err
 			}

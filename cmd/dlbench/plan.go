@@ -138,7 +138,7 @@ func foretell(plan harness.Plan, referenceOnly bool) (planned, error) {
 			}
 		}
 		dialect, steps := c.Proof()
-		if _, have := (goldens{cache: cache}).have(c.Program, dialect, steps); !have {
+		if _, have := (goldens{cache: cache}).have(c.Program, dialect, steps, c.Settings.Precision); !have {
 			if name := oracle.Name(c.Program); !slices.Contains(p.Oracles, name) {
 				p.Oracles = append(p.Oracles, name)
 			}

@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -13,15 +14,41 @@ import (
 // arithmetic is a precision that budgets are made for.
 type arithmetic struct {
 	precision workloads.Precision
-	unit      float64 // unit roundoff
+	unit      float64 // unit roundoff of what is stored
 	floor     float64 // least Budget.Floor; 0 is none
+	amplifier float64 // of the noise, in units
+	mixed     bool    // parameters, running statistics and optimizer state are float32, and products sum in it
+	subnormal float64 // half of the smallest number, where gradients and activations come near it
 }
 
 // arithmetics lists the precisions with budgets, the finest first.
 var arithmetics = []arithmetic{
-	{workloads.F64, 0x1p-53, 0},
-	{workloads.F32, 0x1p-24, 0x1p-36},
+	{precision: workloads.F64, unit: 0x1p-53, amplifier: 16},
+	{precision: workloads.F32, unit: single, amplifier: 16, floor: 0x1p-36},
+	{precision: workloads.TF32, unit: 0x1p-11, amplifier: mixedAmplifier, mixed: true},
+	{precision: workloads.F16Mix, unit: 0x1p-11, amplifier: mixedAmplifier, mixed: true, subnormal: 0x1p-25},
+	{precision: workloads.BF16Mix, unit: 0x1p-8, amplifier: mixedAmplifier, mixed: true},
+	{precision: workloads.F16, unit: 0x1p-11, amplifier: mixedAmplifier, mixed: true, subnormal: 0x1p-25},
+	{precision: workloads.BF16, unit: 0x1p-8, amplifier: mixedAmplifier, mixed: true},
 }
+
+const single = 0x1p-24 // unit roundoff of float32
+
+// Precisions lists what a program in this mode can have a budget for.
+func Precisions(mode workloads.Mode) []workloads.Precision {
+	var out []workloads.Precision
+	for _, a := range arithmetics {
+		set := workloads.DefaultSettings()
+		set.Mode, set.Precision = mode, a.precision
+		if set.Validate() == nil {
+			out = append(out, a.precision)
+		}
+	}
+	return out
+}
+
+// always lists the precisions that every golden has a budget for.
+var always = []workloads.Precision{workloads.F64, workloads.F32}
 
 // floorOver raises the floor of a precision above what the next finer one may
 // leave in its worst quantity. That is 1e-14 in most programs, far under the floor
@@ -57,17 +84,23 @@ func floorOver(finer workloads.Budget, floor float64) float64 {
 //     little but noise: the gradient of a bias in front of a batch normalisation,
 //     which is 0, and what Adam makes of it. There the order of a sum decides, which
 //     relative noise on its terms does not show: its ceiling is wider.
-//   - The ceiling is margin times the largest response, and never under least
+//   - The ceiling is margin times the largest response, and never under amplifier
 //     units of roundoff; of a loss, those are units of 1 or of the loss, whichever
 //     is larger: it is the difference of a logarithm and a logit, so a small
 //     loss keeps the absolute error of a large one.
 //
 // Sums of up to thousands of terms in any order stray by a few tens of units,
-// which sets the amplifier; TF32 has a unit of 2^-11, so a factor of 100 is
-// left between what f32 may do and what it must not.
+// which sets the amplifier of f64 and f32; TF32 has a unit of 2^-11, so a factor of
+// 100 is left between what f32 may do and what it must not.
+//
+// The 16-bit precisions sum in float32 and round what they store, by half a unit
+// of the last place: an error of 1 unit at most and 0.4 in the mean. Noise of
+// mixedAmplifier units, 1.2 in the mean, at every place where some framework stores
+// in 16 bits stands for three such roundings in a row, as where a product, its bias
+// and its activation are stored one by one. More would do more harm than good:
+// at 16 units, 6 % for bf16, no training is left to compare.
 const (
-	amplifier = 16
-	least     = 16
+	mixedAmplifier = 2
 
 	illConditioned = 1000
 	wider          = 8
@@ -92,17 +125,28 @@ func (o *run) cost() int64 { return Cell{Program: o.program, Steps: o.steps}.cos
 // budget returns the ceilings of a precision around the exact digest.
 func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) (workloads.Budget, error) {
 	b := workloads.Budget{Losses: make([]float64, len(exact.Losses)), Tensors: map[string]float64{}}
+	scaled := a.precision == workloads.F16Mix
+	if scaled {
+		// In float64 the loss scale changes no bit unless it makes a step skip its update.
+		skipping, err := o.digest(ctx, eager.Options{Scaled: true})
+		if err != nil {
+			return b, err
+		}
+		if !reflect.DeepEqual(skipping, exact) {
+			b.Exact, exact = &skipping, skipping
+		}
+	}
 	runs, margin := o.experiments()
 	for k := range runs {
-		got, err := o.digest(ctx, eager.Noise{Size: amplifier * a.unit, Factors: 2 * a.unit, Seed: uint64(k)})
+		got, err := o.digest(ctx, eager.Options{Noise: a.noise(k), Scaled: scaled})
 		if err != nil {
 			return b, err
 		}
 		for i, loss := range got.Losses {
-			b.Losses[i] = max(b.Losses[i], lossError(loss, exact.Losses[i]))
+			b.Losses[i] = max(b.Losses[i], workloads.LossError(loss, exact.Losses[i]))
 		}
 		for name, want := range exact.Tensors {
-			b.Tensors[name] = max(b.Tensors[name], tensorError(got.Tensors[name], want))
+			b.Tensors[name] = max(b.Tensors[name], workloads.TensorError(got.Tensors[name], want))
 		}
 	}
 	// A later loss is no better known than an earlier one of the same run: the
@@ -111,22 +155,28 @@ func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) 
 	for i, e := range b.Losses {
 		most = max(most, e)
 		size := math.Abs(exact.Losses[i])
-		b.Losses[i] = roundUp(max(margin*most, least*a.unit*max(size, 1)/max(size, 1e-3)))
+		b.Losses[i] = roundUp(max(margin*most, a.amplifier*a.unit*max(size, 1)/max(size, 1e-3)))
 	}
 	for name, e := range b.Tensors {
-		if e > illConditioned*amplifier*a.unit {
+		if e > min(illConditioned*a.amplifier*a.unit, 1) {
 			e *= wider
 		}
-		b.Tensors[name] = roundUp(max(margin*e, least*a.unit))
+		least := a.amplifier * a.unit
+		if a.mixed && strings.HasPrefix(name, "param/") {
+			least = 16 * single // the master copy is rounded as in f32
+		}
+		b.Tensors[name] = roundUp(max(margin*e, least))
 	}
 	return b, nil
 }
 
-// lossError and tensorError are the errors that a Budget bounds.
-func lossError(got, want float64) float64 { return math.Abs(got-want) / max(math.Abs(want), 1e-3) }
-
-func tensorError(got, want workloads.Fingerprint) float64 {
-	return max(math.Abs(got.Norm-want.Norm), math.Abs(got.Proj-want.Proj)) / max(want.Norm, 1e-12)
+// noise is what run k is disturbed by.
+func (a arithmetic) noise(k int) eager.Noise {
+	n := eager.Noise{Size: a.amplifier * a.unit, Factors: 2 * a.unit, Seed: uint64(k)}
+	if a.mixed {
+		n.Mixed, n.Factors, n.Least = true, 2*single, a.amplifier*a.subnormal
+	}
+	return n
 }
 
 // roundUp keeps three digits, rounded away from zero: golden files are for reading.

@@ -23,20 +23,17 @@ import (
 const CheckSteps = workloads.CheckSteps
 
 // Compute returns the golden of p: its results in float64 over the given
-// number of steps (at least CheckSteps), and the budgets of f64 and f32. The
-// paths are of the files that p's workers load. dialect is "" or a declared
-// variant such as workloads.AdamUncorrected.
+// number of steps (at least CheckSteps), and the budgets of f64, f32 and those of
+// precisions that p's mode can have one for. The paths are of the files that p's
+// workers load. dialect is "" or a declared variant such as workloads.AdamUncorrected.
 //
 // What it computes depends neither on the number of threads nor, beyond a few
 // units in the last place of float64, on the machine.
-func Compute(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error) {
+func Compute(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int, precisions ...workloads.Precision) (workloads.Golden, error) {
 	o := run{program: p, weights: weights, batches: batches, dialect: dialect, steps: max(steps, CheckSteps)}
-	exact, err := o.digest(ctx, eager.Noise{})
+	exact, err := o.exact(ctx)
 	if err != nil {
-		return workloads.Golden{}, fmt.Errorf("oracle of %s: %w", p.Name, err)
-	}
-	if name, ok := notFinite(exact); ok {
-		return workloads.Golden{}, fmt.Errorf("oracle of %s: %s is not a finite number: the workload diverges", p.Name, name)
+		return workloads.Golden{}, err
 	}
 	g := workloads.Golden{
 		Schema:  workloads.GoldenSchema,
@@ -48,14 +45,8 @@ func Compute(ctx context.Context, p workloads.Program, weights, batches, dialect
 		Tensors: exact.Tensors,
 		Budgets: map[workloads.Precision]workloads.Budget{},
 	}
-	var finer workloads.Budget
-	for _, a := range arithmetics {
-		b, err := o.budget(ctx, exact, a)
-		if err != nil {
-			return workloads.Golden{}, fmt.Errorf("oracle of %s, budget of %s: %w", p.Name, a.precision, err)
-		}
-		b.Floor = floorOver(finer, a.floor)
-		g.Budgets[a.precision], finer = b, b
+	if err := o.addBudgets(ctx, &g, exact, slices.Concat(always, precisions)); err != nil {
+		return workloads.Golden{}, err
 	}
 	if g.Dropout {
 		if g.LossBand, err = o.band(ctx); err != nil {
@@ -63,6 +54,65 @@ func Compute(ctx context.Context, p workloads.Program, weights, batches, dialect
 		}
 	}
 	return g, nil
+}
+
+// Extend returns g with budgets of those of precisions that p's mode can have
+// one for and g lacks; nothing else of it changes. The other arguments are
+// those that g was computed from.
+func Extend(ctx context.Context, g workloads.Golden, p workloads.Program, weights, batches string, precisions ...workloads.Precision) (workloads.Golden, error) {
+	if len(Missing(g, p.Mode, precisions)) == 0 {
+		return g, nil
+	}
+	o := run{program: p, weights: weights, batches: batches, dialect: g.Dialect, steps: len(g.Losses)}
+	exact, err := o.exact(ctx)
+	if err != nil {
+		return workloads.Golden{}, err
+	}
+	g.Budgets = maps.Clone(g.Budgets)
+	err = o.addBudgets(ctx, &g, exact, precisions)
+	return g, err
+}
+
+// Missing lists those of precisions that a program in this mode can have a
+// budget for and g has none for.
+func Missing(g workloads.Golden, mode workloads.Mode, precisions []workloads.Precision) []workloads.Precision {
+	var out []workloads.Precision
+	for _, p := range Precisions(mode) {
+		if _, ok := g.Budgets[p]; !ok && slices.Contains(precisions, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// exact is the digest without noise.
+func (o *run) exact(ctx context.Context) (workloads.Digest, error) {
+	d, err := o.digest(ctx, eager.Options{})
+	if err != nil {
+		return d, fmt.Errorf("oracle of %s: %w", o.program.Name, err)
+	}
+	if name, ok := notFinite(d); ok {
+		return d, fmt.Errorf("oracle of %s: %s is not a finite number: the workload diverges", o.program.Name, name)
+	}
+	return d, nil
+}
+
+// addBudgets makes the budgets of precisions that g lacks.
+func (o *run) addBudgets(ctx context.Context, g *workloads.Golden, exact workloads.Digest, precisions []workloads.Precision) error {
+	missing := Missing(*g, o.program.Mode, precisions)
+	var finer workloads.Budget
+	for _, a := range arithmetics {
+		if slices.Contains(missing, a.precision) {
+			b, err := o.budget(ctx, exact, a)
+			if err != nil {
+				return fmt.Errorf("oracle of %s, budget of %s: %w", o.program.Name, a.precision, err)
+			}
+			b.Floor = floorOver(finer, a.floor)
+			g.Budgets[a.precision] = b
+		}
+		finer = g.Budgets[a.precision]
+	}
+	return nil
 }
 
 // Name is what people call the program of a golden: workload/mode/batch, and
@@ -104,10 +154,10 @@ func (o *run) build(ctx context.Context, prec workloads.Precision, purpose backe
 	return b, nil
 }
 
-// digest does what a worker's check does, in float64 with the given noise, and
-// goes on to the last step.
-func (o *run) digest(ctx context.Context, noise eager.Noise) (d workloads.Digest, err error) {
-	b, err := o.build(ctx, workloads.F64, backends.ForCheck, eager.Options{Noise: noise})
+// digest does what a worker's check does, in float64 on an engine that follows
+// opt, and goes on to the last step.
+func (o *run) digest(ctx context.Context, opt eager.Options) (d workloads.Digest, err error) {
+	b, err := o.build(ctx, workloads.F64, backends.ForCheck, opt)
 	if err != nil {
 		return d, err
 	}

@@ -63,7 +63,7 @@ func TestCommittedGoldens(t *testing.T) {
 				t.Fatal("no golden is committed for this program: run dlbench golden")
 			}
 			weights, batches := files(t, c.Program)
-			now, err := Compute(t.Context(), c.Program, weights, batches, c.Dialect, c.Steps)
+			now, err := Compute(t.Context(), c.Program, weights, batches, c.Dialect, c.Steps, c.Precisions...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,16 +72,19 @@ func TestCommittedGoldens(t *testing.T) {
 			}
 			f64 := committed.Budgets[workloads.F64]
 			for i, loss := range now.Losses {
-				if e := lossError(loss, committed.Losses[i]); e > f64.Losses[i] {
+				if e := workloads.LossError(loss, committed.Losses[i]); e > f64.Losses[i] {
 					t.Errorf("loss %d is %v, committed %v", i, loss, committed.Losses[i])
 				}
 			}
 			for name, f := range now.Tensors {
-				if e := tensorError(f, committed.Tensors[name]); !(e <= f64.Tensors[name]) {
+				if e := workloads.TensorError(f, committed.Tensors[name]); !(e <= f64.Tensors[name]) {
 					t.Errorf("%s is %v, committed %v", name, f, committed.Tensors[name])
 				}
 			}
 			for prec, b := range now.Budgets {
+				if other := committed.Budgets[prec]; len(other.Losses) != len(b.Losses) || (other.Exact == nil) != (b.Exact == nil) {
+					t.Errorf("%s: the budget covers %d losses, committed %d; skipped steps %v and %v", prec, len(b.Losses), len(other.Losses), b.Exact != nil, other.Exact != nil)
+				}
 				for name, ceiling := range b.Tensors {
 					if r := ceiling / committed.Budgets[prec].Tensors[name]; !(r > 0.2 && r < 5) {
 						t.Errorf("%s: the ceiling of %s is %v, committed %v", prec, name, ceiling, committed.Budgets[prec].Tensors[name])
@@ -103,7 +106,7 @@ func TestEveryCellHasAGolden(t *testing.T) {
 		if len(g.Losses) < c.Steps {
 			t.Errorf("%s: the golden covers %d steps, the workload measures %d", g.Name, len(g.Losses), c.Steps)
 		}
-		for _, prec := range []workloads.Precision{workloads.F64, workloads.F32} {
+		for _, prec := range slices.Concat(always, c.Precisions) {
 			if _, ok := g.Budgets[prec]; !ok {
 				t.Errorf("%s: no budget for %s", g.Name, prec)
 			}
@@ -111,14 +114,23 @@ func TestEveryCellHasAGolden(t *testing.T) {
 	}
 }
 
-// The engine itself, in both precisions, stands well within its budgets.
+// computable lists the precisions in which the engine runs a program and whose
+// budgets are made for tiny programs.
+func computable(p workloads.Program) []workloads.Precision {
+	return slices.DeleteFunc(Precisions(p.Mode), func(prec workloads.Precision) bool { return !slices.Contains(eager.Info().Precisions, prec) })
+}
+
+// The engine itself, in all precisions, stands well within its budgets.
 func TestEngineWithinBudgets(t *testing.T) {
 	for _, c := range shipped(t, "Tiny", "MnistMlp/train", "TextLstmShort", "MnistCnn/train/4") {
 		g, ok := workloads.GoldenFor(c.Program, c.Dialect)
 		if !ok {
 			t.Fatalf("%s has no golden", c.Name())
 		}
-		for _, prec := range []workloads.Precision{workloads.F64, workloads.F32} {
+		for _, prec := range computable(c.Program) {
+			if _, ok := g.Budgets[prec]; !ok {
+				continue
+			}
 			d := digestOf(t, eager.NewWith(eager.Options{Dialect: c.Dialect}), c.Program, prec, c.Steps)
 			for i, loss := range d.Losses {
 				if j := workloads.JudgeLoss(g, i, loss, prec, false); j.Status != workloads.StatusOK || j.Error > j.Ceiling/2 {
@@ -148,33 +160,70 @@ func TestBudgetsKillMutants(t *testing.T) {
 		t.Fatal(err)
 	}
 	cells = append(cells, Cell{Program: p, Steps: CheckSteps})
+	survivors := map[survivor]bool{}
 	for _, c := range cells {
 		g, ok := workloads.GoldenFor(c.Program, c.Dialect)
 		if !ok {
 			weights, batches := files(t, c.Program)
-			if g, err = Compute(t.Context(), c.Program, weights, batches, c.Dialect, c.Steps); err != nil {
+			if g, err = Compute(t.Context(), c.Program, weights, batches, c.Dialect, c.Steps, computable(c.Program)...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if missing := Missing(g, c.Program.Mode, computable(c.Program)); len(missing) > 0 {
+			weights, batches := files(t, c.Program)
+			var err error
+			if g, err = Extend(t.Context(), g, c.Program, weights, batches, missing...); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, m := range eager.Mutations {
-			for _, prec := range []workloads.Precision{workloads.F64, workloads.F32} {
+			for _, prec := range computable(c.Program) {
 				if !m.Alters(c.Program, prec) {
 					continue
 				}
 				d := digestOf(t, eager.NewMutant(m), c.Program, prec, CheckSteps)
-				if j := workloads.Judge(g, d, prec); j.Status != workloads.StatusWrong {
+				switch j := workloads.Judge(g, d, prec); {
+				case j.Status == workloads.StatusWrong:
+					killed[m]++
+				case knownSurvivors[survivor{m, prec, g.Name}]:
+					survivors[survivor{m, prec, g.Name}] = true
+				default:
 					t.Errorf("%s %s: the mutant %s survives: %+v", g.Name, prec, m, j)
 				}
-				killed[m]++
 			}
 		}
 	}
 	for _, m := range eager.Mutations {
-		// These change no checked number; the evidence of the build and the dropout band are for them.
-		if m != eager.DroppedCheckpoint && m != eager.NoDropout && killed[m] == 0 {
+		// These change no checked number; the evidence of the build and the dropout band are for them; KeptOverflow has a test of its own.
+		if m != eager.DroppedCheckpoint && m != eager.NoDropout && m != eager.KeptOverflow && killed[m] == 0 {
 			t.Errorf("the mutant %s met no program that it alters", m)
 		}
 	}
+	for s := range knownSurvivors {
+		if !survivors[s] {
+			t.Errorf("%+v is listed as a survivor and was killed", s)
+		}
+	}
+}
+
+// survivor is a mutant that a budget does not tell from a right worker.
+type survivor struct {
+	mutation  eager.Mutation
+	precision workloads.Precision
+	program   string
+}
+
+// knownSurvivors are mistakes that are smaller than what bf16 rounds away. All
+// are found in f16-mixed: three steps with a small rate move the parameters of these
+// programs so little that the next step hardly sees it, and with eight values per
+// channel the variances differ by a seventh.
+var knownSurvivors = map[survivor]bool{
+	{eager.StaleWeights, workloads.BF16Mix, "TinyLstm/train/4"}:              true,
+	{eager.StaleWeights, workloads.BF16Mix, "TinyLstm/train/4/accumulate=2"}: true,
+	{eager.StaleWeights, workloads.BF16Mix, "TinyDropout/train/4"}:           true,
+	{eager.StaleWeights, workloads.BF16Mix, "TinyCnn/train/4"}:               true,
+	{eager.StaleWeights, workloads.BF16Mix, "TinyAttention/train/4"}:         true,
+	{eager.BNUnbiased, workloads.BF16Mix, "TinyCnn/train/4"}:                 true,
 }
 
 // The oracle follows the other dialect of Adam, and the two are told apart.

@@ -16,6 +16,8 @@ type Cell struct {
 	Program workloads.Program
 	Dialect string // "" or the variant that the oracle follows
 	Steps   int
+	// Precisions that need a budget beside f64 and f32.
+	Precisions []workloads.Precision
 }
 
 // Name is the name of its golden, and the dialect if there is one.
@@ -43,7 +45,7 @@ var standard = map[string]int{
 // TensorFlow and Keras. The cheapest come first.
 func Shipped() ([]Cell, error) {
 	var cells []Cell
-	add := func(spec workloads.Spec, set workloads.Settings) error {
+	add := func(spec workloads.Spec, set workloads.Settings, precisions ...workloads.Precision) error {
 		p, err := spec.Resolve(set)
 		if err != nil {
 			return err
@@ -57,9 +59,12 @@ func Shipped() ([]Cell, error) {
 		}
 		if i := slices.IndexFunc(cells, func(c Cell) bool { return c.Program.Hash == p.Hash }); i >= 0 {
 			cells[i].Steps = max(cells[i].Steps, steps)
+			cells[i].need(precisions)
 			return nil
 		}
-		cells = append(cells, Cell{Program: p, Steps: steps})
+		c := Cell{Program: p, Steps: steps}
+		c.need(precisions)
+		cells = append(cells, c)
 		return nil
 	}
 	for _, suite := range workloads.ShippedSuites() {
@@ -68,7 +73,7 @@ func Shipped() ([]Cell, error) {
 			return nil, err
 		}
 		for _, point := range points {
-			if err := add(point.Spec, point.Settings); err != nil {
+			if err := add(point.Spec, point.Settings, point.Settings.Precision); err != nil {
 				return nil, err
 			}
 		}
@@ -87,7 +92,11 @@ func Shipped() ([]Cell, error) {
 			if set.Mode == workloads.Train && spec.Optimizer.Op == "" {
 				set.Mode = workloads.Infer
 			}
-			if err := add(spec, set); err != nil {
+			var precisions []workloads.Precision
+			if strings.HasPrefix(spec.Workload, "Tiny") {
+				precisions = Precisions(set.Mode)
+			}
+			if err := add(spec, set, precisions...); err != nil {
 				return nil, err
 			}
 		}
@@ -104,6 +113,15 @@ func Shipped() ([]Cell, error) {
 	return cells, nil
 }
 
+// need adds precisions that the cell's golden has no budget for anyway.
+func (c *Cell) need(precisions []workloads.Precision) {
+	for _, p := range precisions {
+		if slices.Contains(Precisions(c.Program.Mode), p) && !slices.Contains(always, p) && !slices.Contains(c.Precisions, p) {
+			c.Precisions = append(c.Precisions, p)
+		}
+	}
+}
+
 // cost orders cells: arithmetic and parameters of all steps.
 func (c Cell) cost() int64 {
 	return int64(c.Steps) * (c.Program.Work.ModelFLOPs + 100*c.Program.Work.ParamBytes)
@@ -117,9 +135,10 @@ func Select(cells []Cell, words ...string) []Cell {
 	})
 }
 
-// WriteAll computes the goldens of cells and writes one file each into dir. It
-// tells progress a line per cell, and returns the first error.
-func WriteAll(ctx context.Context, dir string, cache workloads.Cache, cells []Cell, progress io.Writer) error {
+// WriteAll computes the goldens of cells and writes one file each into dir. Where
+// missing is set, goldens that are committed stay, and get the budgets that they
+// lack. It tells progress a line per cell, and returns the first error.
+func WriteAll(ctx context.Context, dir string, cache workloads.Cache, cells []Cell, missing bool, progress io.Writer) error {
 	for i, c := range cells {
 		began := time.Now()
 		weights, err := cache.Weights(c.Program)
@@ -130,7 +149,15 @@ func WriteAll(ctx context.Context, dir string, cache workloads.Cache, cells []Ce
 		if err != nil {
 			return err
 		}
-		g, err := Compute(ctx, c.Program, weights, batches, c.Dialect, c.Steps)
+		g, ok := workloads.GoldenFor(c.Program, c.Dialect)
+		switch {
+		case !missing || !ok || len(g.Losses) < c.Steps:
+			g, err = Compute(ctx, c.Program, weights, batches, c.Dialect, c.Steps, c.Precisions...)
+		case len(Missing(g, c.Program.Mode, c.Precisions)) == 0:
+			continue
+		default:
+			g, err = Extend(ctx, g, c.Program, weights, batches, c.Precisions...)
+		}
 		if err != nil {
 			return err
 		}
