@@ -275,7 +275,9 @@ func TestUnsupported(t *testing.T) {
 		change func(*backends.Job)
 		want   string
 	}{
-		{"precision", func(j *backends.Job) { j.Settings.Precision = workloads.BF16Mix }, "precision bf16-mixed"},
+		{"precision", func(j *backends.Job) { j.Settings.Precision = workloads.TF32 }, "precision tf32"},
+		{"float16", func(j *backends.Job) { j.Settings.Precision = workloads.F16Mix }, "subnormal in float16"},
+		{"precision for inference", func(j *backends.Job) { j.Settings.Precision = workloads.BF16 }, "precision bf16 in mode train"},
 		{"device", func(j *backends.Job) { j.Settings.Device = workloads.DeviceCUDA }, "device cuda"},
 		{"op", func(j *backends.Job) {
 			j.Program.Ops = append([]workloads.Op{}, j.Program.Ops...)

@@ -1,6 +1,8 @@
 package gomlx
 
 import (
+	"cmp"
+
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -18,7 +20,7 @@ func (b *backend) compileStep() (err error) {
 		for i := range b.sums {
 			b.sums[i].name, b.sums[i].initial = "sum/"+b.sums[i].name, nil
 		}
-		b.sums = append(b.sums, slot{name: lossName, dtype: b.dtype})
+		b.sums = append(b.sums, slot{name: lossName, dtype: b.types.wide})
 		if b.accumulate, err = b.compileAccumulate(); err == nil {
 			b.update, err = b.compileUpdate()
 		}
@@ -32,16 +34,20 @@ func (b *backend) compileStep() (err error) {
 func (b *backend) pass(g *graph.Graph, nodes map[string]*graph.Node) (*forward, *graph.Node, error) {
 	x := b.batches[0].parts[0].x
 	input := value{node: graph.Parameter(g, x.name, x.shape()), channelMajor: inputChannelMajor(b.program)}
+	if input.node.DType().IsFloat() {
+		input.node = graph.ConvertDType(input.node, b.types.active)
+	}
 	f := &forward{
 		program: b.program,
 		train:   b.program.Mode == workloads.Train,
 		batch:   b.micro,
-		dtype:   b.dtype,
+		types:   b.types,
 		params:  nodes,
 		input:   input,
 		rng:     nodes[rngName],
 	}
 	logits, err := f.logits()
+	b.products = cmp.Or(productTypes(g), precisionName(b.types.active))
 	return f, logits, err
 }
 
@@ -53,7 +59,7 @@ func (b *backend) backward(g *graph.Graph, nodes map[string]*graph.Node) (loss *
 		return nil, nil, err
 	}
 	y := b.batches[0].parts[0].y
-	loss, err = meanLoss(b.program.Loss, logits, graph.Parameter(g, y.name, y.shape()))
+	loss, err = meanLoss(b.program.Loss, graph.ConvertDType(logits, b.types.wide), graph.Parameter(g, y.name, y.shape()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,36 +138,11 @@ func (b *backend) compileGradient() (*compiled, error) {
 func (b *backend) compileLoss() (*compiled, error) {
 	classes := b.program.Ops[len(b.program.Ops)-1].Shape[0]
 	return compile(b.engine, b.program.Name+"/loss", func(g *graph.Graph) ([]*graph.Node, error) {
-		logits := graph.Parameter(g, "logits", slot{dims: []int{b.micro, classes}, dtype: b.dtype}.shape())
+		logits := graph.Parameter(g, "logits", slot{dims: []int{b.micro, classes}, dtype: b.types.active}.shape())
 		y := b.batches[0].parts[0].y
-		loss, err := meanLoss(b.program.Loss, logits, graph.Parameter(g, y.name, y.shape()))
+		loss, err := meanLoss(b.program.Loss, graph.ConvertDType(logits, b.types.wide), graph.Parameter(g, y.name, y.shape()))
 		return []*graph.Node{loss}, err
 	})
-}
-
-// activations names the float types of the step's matrix products, one in an
-// honest build.
-func (b *backend) activations() string {
-	c := b.step
-	if c == nil {
-		c = b.accumulate
-	}
-	name := ""
-	for _, n := range c.graph.Nodes() {
-		if n.Type() != graph.NodeTypeDotGeneral {
-			continue
-		}
-		switch p := precisionName(n.DType()); name {
-		case "", p:
-			name = p
-		default:
-			return "mixed"
-		}
-	}
-	if name == "" {
-		return precisionName(b.dtype)
-	}
-	return name
 }
 
 // copyWords reads the state of a random generator.

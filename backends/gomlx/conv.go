@@ -26,11 +26,11 @@ func (f *forward) conv2d(op workloads.Op, x *graph.Node) *graph.Node {
 	if len(patches) > 1 {
 		columns = graph.Concatenate(patches, 0)
 	}
-	y := graph.DotGeneral(f.params[op.Name+".weight"], []int{1}, nil,
+	y := graph.DotGeneral(f.param(op.Name+".weight"), []int{1}, nil,
 		graph.Reshape(columns, k*k*dims[0], -1), []int{0}, nil)
 	y = graph.Reshape(y, op.Attr.Filters, dims[1], outH, outW)
 	if op.Attr.Bias {
-		y = graph.Add(y, alongAxis(f.params[op.Name+".bias"], 0, 4))
+		y = graph.Add(y, alongAxis(f.param(op.Name+".bias"), 0, 4))
 	}
 	return y
 }

@@ -79,7 +79,7 @@ func (b *backend) loadParams(weights map[string]workloads.Tensor) error {
 		}
 		layout, dims := parameterLayout(owner[ownerName(p.Name)], p)
 		b.canon[p.Name] = layout
-		s := slot{name: p.Name, dims: dims, dtype: b.dtype, initial: b.floats(permute(layout, t.F32))}
+		s := slot{name: p.Name, dims: dims, dtype: b.types.stored, initial: flat(b.types.stored, permute(layout, t.F32))}
 		if p.Buffer {
 			buffers = append(buffers, s)
 			continue
@@ -95,7 +95,7 @@ func (b *backend) loadParams(weights map[string]workloads.Tensor) error {
 	if b.program.Mode != workloads.Train {
 		return nil
 	}
-	state, err := optimizerState(b.program.Optimizer, trainable, b.dtype)
+	state, err := optimizerState(b.program.Optimizer, trainable, b.types.stored)
 	if err != nil {
 		return err
 	}
@@ -130,14 +130,6 @@ func (b *backend) drops() bool {
 	return slices.ContainsFunc(b.program.Ops, func(op workloads.Op) bool {
 		return op.Op == workloads.OpDropout && op.Attr.Rate > 0
 	})
-}
-
-// floats converts to the program's precision.
-func (b *backend) floats(v []float32) any {
-	if b.dtype == dtypes.Float64 {
-		return widen(v)
-	}
-	return v
 }
 
 // loadBatches cuts the file's batches into micro-batches.
@@ -190,16 +182,16 @@ func (b *backend) loadBatches(file map[string]workloads.Tensor) error {
 // inputSlot lays one micro-batch out as the graph wants it.
 func (b *backend) inputSlot(x workloads.Tensor, at, n int) slot {
 	dims := append([]int{b.micro}, b.program.Input.Shape...)
-	s := slot{name: inputName, dims: dims, dtype: b.dtype}
+	s := slot{name: inputName, dims: dims, dtype: b.types.wide}
 	switch {
 	case x.I32 != nil:
 		s.dtype, s.initial = dtypes.Int32, x.I32[at:at+n]
 	case inputChannelMajor(b.program):
 		layout := permutation{dims: dims, axes: []int{1, 0, 2, 3}}
 		s.dims = []int{dims[1], dims[0], dims[2], dims[3]}
-		s.initial = b.floats(permute(layout, x.F32[at:at+n]))
+		s.initial = flat(b.types.wide, permute(layout, x.F32[at:at+n]))
 	default:
-		s.initial = b.floats(x.F32[at : at+n])
+		s.initial = flat(b.types.wide, x.F32[at:at+n])
 	}
 	return s
 }

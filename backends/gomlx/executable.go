@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/notimplemented"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -92,12 +93,7 @@ func inOrder(slots []slot, nodes map[string]*graph.Node) []*graph.Node {
 func upload(backend compute.Backend, s slot) (compute.Buffer, error) {
 	flat := s.initial
 	if flat == nil {
-		switch n := s.shape().Size(); s.dtype {
-		case dtypes.Float64:
-			flat = make([]float64, n)
-		default:
-			flat = make([]float32, n)
-		}
+		flat = dtypes.MakeAnySlice(s.dtype, s.shape().Size())
 	}
 	return backend.BufferFromFlatData(0, flat, s.shape())
 }
@@ -108,9 +104,20 @@ func download(b compute.Buffer) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if shape.DType == dtypes.Float64 {
+	switch shape.DType {
+	case dtypes.Float64:
 		flat := make([]float64, shape.Size())
 		return flat, b.ToFlatData(flat)
+	case dtypes.BFloat16:
+		half := make([]bfloat16.BFloat16, shape.Size())
+		if err := b.ToFlatData(half); err != nil {
+			return nil, err
+		}
+		out := make([]float64, len(half))
+		for i, v := range half {
+			out[i] = v.Float64()
+		}
+		return out, nil
 	}
 	flat := make([]float32, shape.Size())
 	if err := b.ToFlatData(flat); err != nil {

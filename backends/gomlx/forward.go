@@ -1,7 +1,6 @@
 package gomlx
 
 import (
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dlbench/dlbench/workloads"
@@ -12,7 +11,7 @@ type forward struct {
 	program workloads.Program
 	train   bool
 	batch   int // examples in this graph
-	dtype   dtypes.DType
+	types   arithmetic
 	params  map[string]*graph.Node // by name, in the layout of layout.go
 	input   value
 	outputs []value
@@ -73,7 +72,7 @@ func (f *forward) emit(op workloads.Op, in []value) (value, error) {
 	case workloads.OpMaxPool2D:
 		return value{node: maxPool2D(x.channelFirst(), op.Attr.Size, op.Attr.Stride), channelMajor: true}, nil
 	case workloads.OpAvgPool:
-		return avgPool(x), nil
+		return f.avgPool(x), nil
 	case workloads.OpBatchNorm:
 		return f.batchNorm(op, x), nil
 	case workloads.OpLayerNorm:
@@ -81,13 +80,15 @@ func (f *forward) emit(op workloads.Op, in []value) (value, error) {
 	case workloads.OpReLU:
 		return x.mapped(relu), nil
 	case workloads.OpGELU:
-		return x.mapped(gelu), nil
+		return x.mapped(f.inWide(gelu)), nil
 	case workloads.OpSigmoid:
 		return x.mapped(graph.Sigmoid), nil
 	case workloads.OpFlatten:
 		return value{node: graph.Reshape(x.batchFirst(), f.batch, -1)}, nil
 	case workloads.OpEmbedding:
-		return value{node: graph.Gather(f.params[op.Name+".weight"], graph.ExpandAxes(x.node, -1))}, nil
+		// Rows are rounded after they are taken: the gradient of the table, where
+		// rows that occur several times add up, is then summed in its own type.
+		return value{node: f.narrow(graph.Gather(f.params[op.Name+".weight"], graph.ExpandAxes(x.node, -1)))}, nil
 	case workloads.OpLSTM:
 		return value{steps: f.lstm(op, x.batchFirst())}, nil
 	case workloads.OpAttention:
@@ -115,9 +116,9 @@ func (v *value) mapped(fn func(*graph.Node) *graph.Node) value {
 
 // dense is x.W^T + b over the last axis of x; W is [units,in].
 func (f *forward) dense(name string, x *graph.Node, bias bool) *graph.Node {
-	y := product(x, f.params[name+".weight"])
+	y := product(x, f.param(name+".weight"))
 	if bias {
-		y = graph.Add(y, alongLast(f.params[name+".bias"], y.Rank()))
+		y = graph.Add(y, alongLast(f.param(name+".bias"), y.Rank()))
 	}
 	return y
 }
@@ -136,19 +137,21 @@ func relu(x *graph.Node) *graph.Node {
 // dropout draws a fresh mask from the generator's state.
 func (f *forward) dropout(x *graph.Node, rate float64) *graph.Node {
 	var uniform *graph.Node
+	// In 16 bit there would be few numbers to compare with, and a rounded factor.
+	x = f.wide(x)
 	f.rng, uniform = graph.RandomUniform(f.rng, x.Shape())
 	kept := graph.GreaterOrEqual(uniform, scalar(x, rate))
-	return graph.Where(kept, graph.MulScalar(x, 1/(1-rate)), graph.ZerosLike(x))
+	return f.narrow(graph.Where(kept, graph.MulScalar(x, 1/(1-rate)), graph.ZerosLike(x)))
 }
 
 // avgPool is the mean over all positions.
-func avgPool(x *value) value {
-	if x.channelMajor {
-		return value{node: swapLeading(graph.ReduceMean(x.node, 2, 3))}
+func (f *forward) avgPool(x *value) value {
+	n := f.wide(x.joined())
+	switch {
+	case x.channelMajor:
+		return value{node: f.narrow(swapLeading(graph.ReduceMean(n, 2, 3)))}
+	case n.Rank() == 4:
+		return value{node: f.narrow(graph.ReduceMean(n, 2, 3))}
 	}
-	n := x.joined()
-	if n.Rank() == 4 {
-		return value{node: graph.ReduceMean(n, 2, 3)}
-	}
-	return value{node: graph.ReduceMean(n, 1)}
+	return value{node: f.narrow(graph.ReduceMean(n, 1))}
 }

@@ -9,6 +9,8 @@
 // to each step. With accumulation a step is one graph per micro-batch, which
 // adds to the gradients, and one for the update.
 //
+// How bfloat16 values come about, and why there is no float16, stands at arithmetic.
+//
 // Ops that the library lacks or computes very slowly on this backend are
 // composed from its other ops at graph level; each says why where it stands.
 package gomlx
@@ -18,9 +20,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/gobackend"
 
 	"github.com/dlbench/dlbench/backends"
@@ -46,7 +48,7 @@ func Info() backends.Info {
 			workloads.OpAttention, workloads.OpDropout, workloads.OpAdd, workloads.OpLastStep,
 			workloads.LossSoftmax, workloads.LossSigmoid, workloads.OptSGD, workloads.OptAdam,
 		},
-		Precisions: []workloads.Precision{workloads.F32, workloads.F64},
+		Precisions: slices.Clone(precisions),
 		Features:   []string{"checkpoint", "accumulate"},
 		Dialect:    map[string]string{"adam-epsilon": "corrected"},
 		Threads:    "worker pool of the Go backend, and GOMAXPROCS",
@@ -58,7 +60,7 @@ type backend struct {
 	engine  compute.Backend
 	program workloads.Program
 	purpose backends.Purpose
-	dtype   dtypes.DType
+	types   arithmetic
 	micro   int // examples per graph execution
 	host    bool
 
@@ -68,6 +70,7 @@ type backend struct {
 	canon    map[string]permutation // of every parameter
 	batches  []batch
 	segments int
+	products string // types of the matrix products of the forward pass
 
 	step       *compiled // training, without accumulation; or the forward pass in inference
 	accumulate *compiled // training with accumulation: one micro-batch
@@ -117,7 +120,7 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (built backends.B
 		return backends.Built{}, err
 	}
 	built = backends.Built{
-		DTypes:      map[string]string{"params": precisionName(b.slots[0].dtype), "activations": b.activations()},
+		DTypes:      map[string]string{"params": precisionName(b.slots[0].dtype), "activations": b.products},
 		Segments:    b.segments,
 		Accumulated: b.program.Batch / b.micro,
 	}
@@ -162,13 +165,12 @@ func workersOf(engine compute.Backend) any {
 // configure takes over the job and refuses what cannot be done.
 func (b *backend) configure(job backends.Job) error {
 	s := job.Settings
-	switch s.Precision {
-	case workloads.F32:
-		b.dtype = dtypes.Float32
-	case workloads.F64:
-		b.dtype = dtypes.Float64
-	default:
-		return unsupported("precision %s: the Go backend computes 16-bit floats through float32 conversions only; f32 and f64 are built", s.Precision)
+	var ok bool
+	if b.types, ok = arithmetics[s.Precision]; !ok {
+		return unsupported("precision %s: %s", s.Precision, lacking(s.Precision))
+	}
+	if training := job.Program.Mode == workloads.Train; training == (b.types.stored != b.types.wide) && b.types.active != b.types.wide {
+		return unsupported("precision %s in mode %s", s.Precision, job.Program.Mode)
 	}
 	if s.Device != "" && s.Device != workloads.DeviceCPU {
 		return unsupported("device %s: the Go backend runs on the CPU only", s.Device)

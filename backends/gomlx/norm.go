@@ -15,6 +15,7 @@ import (
 func (f *forward) batchNorm(op workloads.Op, x *value) value {
 	// Channel axis: 0 of [C,B,H,W]; 1 of [B,C] and [B,C,...].
 	n, axis := x.batchFirstUnlessMaps()
+	n = f.wide(n)
 	rank := n.Rank()
 	var reduced []int
 	for i := range rank {
@@ -22,9 +23,9 @@ func (f *forward) batchNorm(op workloads.Op, x *value) value {
 			reduced = append(reduced, i)
 		}
 	}
-	weight := alongAxis(f.params[op.Name+".weight"], axis, rank)
-	bias := alongAxis(f.params[op.Name+".bias"], axis, rank)
-	runningMean, runningVar := f.params[op.Name+".running_mean"], f.params[op.Name+".running_var"]
+	weight := alongAxis(f.wideParam(op.Name+".weight"), axis, rank)
+	bias := alongAxis(f.wideParam(op.Name+".bias"), axis, rank)
+	runningMean, runningVar := f.wideParam(op.Name+".running_mean"), f.wideParam(op.Name+".running_var")
 
 	mean, variance := alongAxis(runningMean, axis, rank), alongAxis(runningVar, axis, rank)
 	centred := graph.Sub(n, mean)
@@ -40,7 +41,7 @@ func (f *forward) batchNorm(op workloads.Op, x *value) value {
 	}
 	scale := graph.Div(weight, graph.Sqrt(graph.AddScalar(variance, op.Attr.Epsilon)))
 	y := graph.Add(graph.Mul(centred, scale), bias)
-	return value{node: y, channelMajor: x.channelMajor}
+	return value{node: f.narrow(y), channelMajor: x.channelMajor}
 }
 
 // batchFirstUnlessMaps returns the node as it lies, and its channel axis.
@@ -60,11 +61,12 @@ func blend(running, observed *graph.Node, m float64) *graph.Node {
 // layerNorm normalises over the last axis with the biased variance. (Ba,
 // Kiros and Hinton 2016, arXiv:1607.06450.)
 func (f *forward) layerNorm(op workloads.Op, x *graph.Node) *graph.Node {
+	x = f.wide(x)
 	centred := graph.Sub(x, graph.ReduceAndKeep(x, graph.ReduceMean, -1))
 	variance := graph.ReduceAndKeep(graph.Square(centred), graph.ReduceMean, -1)
 	y := graph.Div(centred, graph.Sqrt(graph.AddScalar(variance, op.Attr.Epsilon)))
-	y = graph.Mul(y, alongLast(f.params[op.Name+".weight"], x.Rank()))
-	return graph.Add(y, alongLast(f.params[op.Name+".bias"], x.Rank()))
+	y = graph.Mul(y, alongLast(f.wideParam(op.Name+".weight"), x.Rank()))
+	return f.narrow(graph.Add(y, alongLast(f.wideParam(op.Name+".bias"), x.Rank())))
 }
 
 // gelu is x*Phi(x), with erf.

@@ -15,16 +15,15 @@ import (
 // i,f,g,o. (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000.)
 func (f *forward) lstm(op workloads.Op, x *graph.Node) []*graph.Node {
 	units := op.Attr.Units
-	projected := product(x, f.params[op.Name+".weight_ih"])
-	projected = graph.Add(projected, alongLast(f.params[op.Name+".bias"], 3))
-	recurrent := f.params[op.Name+".weight_hh"]
+	projected := product(x, f.param(op.Name+".weight_ih"))
+	projected = graph.Add(projected, alongLast(f.param(op.Name+".bias"), 3))
 
 	inputs := splitSteps(projected)
 	outputs := make([]*graph.Node, len(inputs))
 	var hidden, cell *graph.Node
 	for t, gates := range inputs {
 		if hidden != nil {
-			gates = graph.Add(gates, product(hidden, recurrent))
+			gates = graph.Add(gates, product(hidden, f.param(op.Name+".weight_hh")))
 		}
 		gate := func(k int) *graph.Node {
 			return graph.Slice(gates, graph.AxisRange(), graph.AxisRange(k*units, (k+1)*units))
@@ -76,12 +75,12 @@ func (f *forward) attention(op workloads.Op, x *graph.Node) *graph.Node {
 	part := func(k int) *graph.Node {
 		return graph.Reshape(graph.SliceAxis(qkv, 2, graph.AxisRange(k*width, (k+1)*width)), batch, steps, heads, size)
 	}
-	scores := graph.Einsum("bqhd,bkhd->bhqk", part(0), part(1))
+	scores := f.wide(graph.Einsum("bqhd,bkhd->bhqk", part(0), part(1)))
 	scores = graph.MulScalar(scores, 1/math.Sqrt(float64(size)))
 	if op.Attr.Causal {
 		scores = graph.Where(causalMask(x.Graph(), batch, heads, steps), scores, graph.AddScalar(graph.ZerosLike(scores), -1e30))
 	}
-	mixed := graph.Einsum("bhqk,bkhd->bqhd", softmax(scores), part(2))
+	mixed := graph.Einsum("bhqk,bkhd->bqhd", f.narrow(softmax(scores)), part(2))
 	return f.dense(op.Name+".out", graph.Reshape(mixed, batch, steps, width), true)
 }
 

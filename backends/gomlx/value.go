@@ -109,6 +109,8 @@ func precisionName(d dtypes.DType) string {
 		return "f32"
 	case dtypes.Float64:
 		return "f64"
+	case dtypes.BFloat16:
+		return "bf16"
 	}
 	return d.String()
 }
