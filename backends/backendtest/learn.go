@@ -22,16 +22,7 @@ func (s *suite) learnCases() {
 		if !s.opts.Only("learn/" + name) {
 			continue
 		}
-		find := func() (resolved, bool) {
-			for _, r := range s.passed {
-				if r.name == name {
-					return r, true
-				}
-			}
-			return resolved{}, false
-		}
-		s.proveSilently(func() bool { _, ok := find(); return ok })
-		if r, ok := find(); ok {
+		if r, ok := s.find(name); ok {
 			s.try("learn/"+name, func() error { return s.learn(r) })
 		}
 	}

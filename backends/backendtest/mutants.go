@@ -205,13 +205,7 @@ func (s *suite) mutantCases() {
 	}
 	s.mutate("fewer-steps", func(r resolved) error { return s.fewerSteps(r, prec) })
 	s.mutate("dropout-unscaled", func(r resolved) error { return s.dropoutUnscaled(r, prec) })
-	if has := s.info.Precisions; slices.Contains(has, workloads.F32) && slices.Contains(has, workloads.F64) {
-		to := func(p workloads.Precision) func(*backends.Job) error {
-			return func(job *backends.Job) error { job.Settings.Precision = p; return nil }
-		}
-		s.mutate("f32-for-f64", func(r resolved) error { return s.withoutEvidence(r, workloads.F64, to(workloads.F32)) })
-		s.mutate("f64-for-f32", func(r resolved) error { return s.withoutEvidence(r, workloads.F32, to(workloads.F64)) })
-	}
+	s.precisionMutants()
 	for _, mutant := range s.opts.Mutants {
 		s.mutate("worker/"+mutant.Name, func(r resolved) error {
 			if mutant.Alters != nil && !mutant.Alters(r.Program, prec) {
@@ -226,8 +220,9 @@ func (s *suite) mutantCases() {
 var errNothing = errors.New("nothing to change")
 
 // mutate makes one mistake with every proven program, or up to the first that
-// finds it. It fails if no program that it means something for finds it.
-func (s *suite) mutate(name string, wrong func(resolved) error) {
+// finds it. It fails if no program that it means something for finds it, and
+// speaks against the claims then: who could make the mistake unseen proves nothing.
+func (s *suite) mutate(name string, wrong func(resolved) error, claims ...string) {
 	if !s.opts.Only("mutant/" + name) {
 		return
 	}
@@ -263,6 +258,9 @@ func (s *suite) mutate(name string, wrong func(resolved) error) {
 	default:
 		s.add("mutant/"+name, skip{"it means nothing for the programs that the worker proved"})
 	}
+	if s.failed("mutant/" + name) {
+		s.refute(claims...)
+	}
 }
 
 func (s *suite) jobMutation(mutant jobMutant, r resolved, prec workloads.Precision) error {
@@ -294,7 +292,7 @@ func (s *suite) withoutEvidence(r resolved, prec workloads.Precision, change fun
 	if err := change(&job); err != nil {
 		return err
 	}
-	return s.session(s.connect, func(c *session) error {
+	return declined(s.session(s.connect, func(c *session) error {
 		if _, err := c.greet(job); err != nil {
 			return err
 		}
@@ -303,7 +301,7 @@ func (s *suite) withoutEvidence(r resolved, prec workloads.Precision, change fun
 			return err
 		}
 		return judged(workloads.Judge(golden, digest, prec))
-	})
+	}))
 }
 
 // fewerSteps runs one step less than it says.

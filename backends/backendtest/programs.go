@@ -101,17 +101,57 @@ func (p program) with(name string, change func(*program)) program {
 	return p
 }
 
-// zeroed starts a parameter at 0.
-func zeroed(p *workloads.Program, name string) {
+// uniform starts a parameter in [center-bound, center+bound].
+func uniform(p *workloads.Program, name string, center, bound float64) {
 	p.Params = slices.Clone(p.Params)
 	for i := range p.Params {
 		if p.Params[i].Name == name {
-			p.Params[i].Center, p.Params[i].Bound = 0, 0
+			p.Params[i].Center, p.Params[i].Bound = center, bound
 		}
 	}
 }
 
 func infer(p *program) { p.settings.Mode = workloads.Infer }
+
+func onHost(p *program) { p.settings.Data = workloads.DataHost }
+
+// overflow is the program whose first steps in f16-mixed make no update.
+const overflow = "overflow"
+
+// overflowing is a model whose activation gradients leave float16 until the
+// scale of its loss has been halved twice, on every batch and in every framework
+// alike. The hidden units begin near 0, and so does the logit: it is half wrong about
+// the one example, and a hidden unit's gradient is 0.5 * 304 = 152, times 1024 2.4
+// times the largest float16 (65504). Under 512 it is 1.2 times as much, under 256
+// it is 0.6 of it, so rounding decides nothing; and with this rate no later example
+// is so wrong that it would overflow again. Weights in front of the hidden units are
+// small, so that gradients of parameters are in range where those of activations are.
+// The optimizer is Adam, which shows whether steps without an update are counted.
+func overflowing() program {
+	p := model(overflow, vector, adam, unbiased(dense("in", 8)), unbiased(dense("hidden", 2)), unbiased(dense("out", 1)))
+	p.settings.Batch = 1
+	p.spec.Data.Classes, p.spec.Loss.Op = 2, workloads.LossSigmoid
+	p.spec.Optimizer.Rate = 1e-4
+	p.alter = func(p *workloads.Program) {
+		uniform(p, "in.weight", 0, 0.2)
+		uniform(p, "hidden.weight", 0, 2.5e-4)
+		uniform(p, "out.weight", 304, 0)
+	}
+	return p
+}
+
+// subnormal is a model whose first weights and activations are subnormal in
+// float16 (below 2^-14 = 6e-5): whoever takes those for 0 computes logits of 0. Its
+// last weights bring them back, and are small enough for gradients under the loss scale.
+func subnormal() program {
+	p := model("subnormal", vector, sgd, unbiased(dense("in", 8)), unbiased(dense("out", 3)))
+	p.spec.Optimizer.Rate = 1e-5
+	p.alter = func(p *workloads.Program) {
+		uniform(p, "in.weight", 0, 2e-5)
+		uniform(p, "out.weight", 0, 100)
+	}
+	return p
+}
 
 // programs lists the models: one or more for each op, loss and optimizer, in
 // both modes, and the features.
@@ -125,6 +165,9 @@ func programs() []program {
 	dropped := model("dropout", vector, sgd, perceptron(plain(workloads.OpReLU), layer(workloads.OpDropout, "", workloads.Attr{Rate: 0.4}))...)
 	deep := model("relu-stack", vector, sgd, dense("fc1", 9), plain(workloads.OpReLU), dense("fc2", 8), plain(workloads.OpReLU), dense("fc3", 7), plain(workloads.OpReLU), dense("fc4", 3))
 	recurrent := model("lstm", sequence, adam, lstm("lstm", 4, true), dense("fc", 3))
+	embedded := model("embedding", tokens, adam, layer(workloads.OpEmbedding, "emb", workloads.Attr{Units: 5}), plain(workloads.OpFlatten), dense("fc", 3))
+	attending := model("attention", sequence, sgd, attention("attn", 2, false), plain(workloads.OpFlatten), dense("fc", 3))
+	standardised := model("layernorm", vector, sgd, perceptron(layer(workloads.OpLayerNorm, "ln", workloads.Attr{}))...)
 
 	// Where nine tenths are dropped, leaving out the factor of ten moves the loss
 	// of many examples out of the band that the masks give it.
@@ -135,7 +178,7 @@ func programs() []program {
 	// A convolution that starts at 0 has the same output everywhere, and which
 	// element of a window gets the gradient decides what it learns.
 	ties := model("maxpool2d-ties", image, sgd, conv("conv", 3, 2, 1, 0), layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 3, Stride: 2}), plain(workloads.OpFlatten), dense("fc", 3))
-	ties.alter = func(p *workloads.Program) { zeroed(p, "conv.weight"); zeroed(p, "conv.bias") }
+	ties.alter = func(p *workloads.Program) { uniform(p, "conv.weight", 0, 0); uniform(p, "conv.bias", 0, 0) }
 
 	residual := workloads.Layer{Op: workloads.LayerResidual, Body: []workloads.Layer{dense("inner", 8), plain(workloads.OpReLU)}}
 	list := []program{
@@ -172,14 +215,17 @@ func programs() []program {
 		normed,
 		normed.with("batchnorm-infer", infer),
 		model("batchnorm-vector", vector, adam, unbiased(dense("fc1", 8)), layer(workloads.OpBatchNorm, "bn", workloads.Attr{Epsilon: 1e-3, Momentum: 0.3}), plain(workloads.OpReLU), dense("fc2", 3)),
-		model("layernorm", vector, sgd, perceptron(layer(workloads.OpLayerNorm, "ln", workloads.Attr{}))...),
-		model("embedding", tokens, adam, layer(workloads.OpEmbedding, "emb", workloads.Attr{Units: 5}), plain(workloads.OpFlatten), dense("fc", 3)),
+		standardised,
+		standardised.with("layernorm-infer", infer),
+		embedded,
+		embedded.with("embedding-infer", infer),
 		model("last-step", sequence, sgd, dense("each", 5), plain(workloads.OpLastStep), dense("fc", 3)),
 		recurrent,
 		recurrent.with("lstm-infer", infer),
 		model("lstm-on-lstm", tokens, adam, layer(workloads.OpEmbedding, "emb", workloads.Attr{Units: 5}), lstm("lstm1", 4, false), lstm("lstm2", 3, true), dense("fc", 3)),
 		model("lstm-all-steps", sequence, sgd, lstm("lstm", 4, false), plain(workloads.OpFlatten), dense("fc", 3)),
-		model("attention", sequence, sgd, attention("attn", 2, false), plain(workloads.OpFlatten), dense("fc", 3)),
+		attending,
+		attending.with("attention-infer", infer),
 		model("attention-causal", sequence, sgd, attention("attn", 3, true), plain(workloads.OpFlatten), dense("fc", 3)),
 		dropped,
 		scaled,
@@ -188,6 +234,10 @@ func programs() []program {
 		normed.with("accumulate-batchnorm", func(p *program) { p.settings.Accumulate = 2 }),
 		deep.with("checkpoint", func(p *program) { p.settings.Checkpoint = 2 }),
 		deep.with("checkpoint-and-accumulate", func(p *program) { p.settings.Checkpoint, p.settings.Accumulate = 2, 2 }),
+		overflowing(),
+		subnormal(),
+		convolution.with("conv2d-host", onHost),
+		embedded.with("embedding-host", onHost),
 	}
 	return list
 }
@@ -197,7 +247,8 @@ func programs() []program {
 // left out.
 func inferring(list []program) []program {
 	var out []program
-	seen := map[string]bool{}
+	type variant struct{ hash, data string }
+	seen := map[variant]bool{}
 	for _, p := range list {
 		if p.alter != nil || p.settings.Accumulate > 1 || p.settings.Checkpoint > 0 || slices.ContainsFunc(p.spec.Layers, isDropout) {
 			continue
@@ -206,10 +257,11 @@ func inferring(list []program) []program {
 			p = p.with(p.name+"-infer", infer)
 		}
 		r, err := p.resolve(p.settings)
-		if err == nil && seen[r.Hash] {
+		key := variant{r.Hash, p.settings.Data}
+		if err == nil && seen[key] {
 			continue // it differs from an earlier one in its optimizer only
 		}
-		seen[r.Hash] = true
+		seen[key] = true
 		out = append(out, p)
 	}
 	return out

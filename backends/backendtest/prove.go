@@ -26,15 +26,14 @@ func (s *suite) provePrograms() {
 			continue
 		}
 		asked, proven := false, false
-		for _, prec := range s.info.Precisions {
-			if !possible(r.settings, prec) {
-				continue
-			}
+		for _, prec := range s.precisionsOf(r) {
 			name := fmt.Sprintf("program/%s/%s", r.name, prec)
 			asked = asked || s.opts.Only(name)
 			if s.try(name, func() error { return s.prove(s.connect, r, prec, nil) }) {
 				proven = true
 				s.credit(r, prec)
+			} else if s.failed(name) {
+				s.refute(append(r.features(), string(prec))...)
 			}
 		}
 		switch {
@@ -44,13 +43,6 @@ func (s *suite) provePrograms() {
 			s.pending = append(s.pending, r)
 		}
 	}
-}
-
-// possible reports whether the settings allow a precision: some are for training
-// only, others for inference.
-func possible(set workloads.Settings, prec workloads.Precision) bool {
-	set.Precision = prec
-	return set.Validate() == nil
 }
 
 // proveSilently proves programs that were not asked for, since other cases rest
@@ -67,8 +59,8 @@ func (s *suite) proveSilently(enough func() bool) {
 
 // credit notes what r has proven.
 func (s *suite) credit(r resolved, prec workloads.Precision) {
-	ops, features := needs(r.Program, r.settings)
-	for _, claim := range append(append(ops, features...), string(prec)) {
+	ops, _ := needs(r.Program, r.settings)
+	for _, claim := range append(append(ops, r.features()...), string(prec)) {
 		s.report.Proven[claim] = append(s.report.Proven[claim], r.name)
 	}
 }
@@ -85,7 +77,7 @@ func (s *suite) prove(connect Connect, r resolved, prec workloads.Precision, cha
 		return err
 	}
 	if _, ok := golden.Budgets[prec]; !ok {
-		return skip{fmt.Sprintf("there is no budget for precision %s", prec)}
+		return fmt.Errorf("the oracle has no budget for precision %s: nothing can be proven in it", prec)
 	}
 	sent := job
 	if change != nil {
@@ -116,6 +108,11 @@ func (s *suite) prove(connect Connect, r resolved, prec workloads.Precision, cha
 	if err == nil && r.HasDropout() {
 		err = s.proveDropout(connect, r, golden, prec)
 	}
+	return declined(err)
+}
+
+// declined makes a skip of a worker's answer that it cannot do what was asked.
+func declined(err error) error {
 	var refused *backends.WorkerError
 	if errors.As(err, &refused) && refused.Class == "unsupported" {
 		return skip{"the worker answers " + refused.Error()}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/results"
 )
 
 // Status is the outcome of a case.
@@ -45,7 +46,35 @@ type Report struct {
 	Mutations []Mutation          `json:"mutations,omitempty"`
 	Proven    map[string][]string `json:"proven"`            // op, loss, optimizer, precision or feature -> programs that prove it
 	Unproven  []string            `json:"unproven"`          // claimed, and proven by no program
+	Refuted   []string            `json:"refuted,omitempty"` // precisions and features that a failed case speaks against
 	Stopped   string              `json:"stopped,omitempty"` // why cases were not run; "" if all were
+}
+
+// Capabilities is what a worker of those versions was seen to do on that day
+// (YYYY-MM-DD): every claim that a program has proven and no failed case speaks
+// against, and data on the host, which is not claimed.
+func (r Report) Capabilities(date string, versions map[string]string) results.Capabilities {
+	c := results.Capabilities{Date: date, Versions: versions}
+	add := func(to *[]string, claim string) {
+		if len(r.Proven[claim]) > 0 && !slices.Contains(r.Refuted, claim) {
+			*to = append(*to, claim)
+		} else if !slices.Contains(c.Failed, claim) {
+			c.Failed = append(c.Failed, claim)
+		}
+	}
+	for _, p := range r.Worker.Precisions {
+		add(&c.Precisions, string(p))
+	}
+	for _, f := range r.Worker.Features {
+		add(&c.Features, f)
+	}
+	if len(r.Proven[hostData]) > 0 {
+		add(&c.Features, hostData)
+	}
+	for _, op := range r.Worker.Ops {
+		add(&c.Ops, op)
+	}
+	return c
 }
 
 // OK reports whether all cases were run and none failed.

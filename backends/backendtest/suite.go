@@ -18,8 +18,9 @@ import (
 
 // Options say what the suite works with.
 type Options struct {
-	// Golden computes the right answer; package oracle has one.
-	Golden func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error)
+	// Golden computes the right answer, with a budget for each of the precisions;
+	// package oracle has one.
+	Golden func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int, precisions ...workloads.Precision) (workloads.Golden, error)
 	// Correct computes how many examples each step's batch has right, at least and
 	// at most, as package oracle does; nil: such counts are not held to anything.
 	Correct func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (least, most []int, err error)
@@ -54,7 +55,8 @@ type Mutant struct {
 
 // Run holds the workers that connect starts to the suite. Case names are
 // "protocol/...", "fork/...", "state/...", "clock/...", "program/NAME/PRECISION",
-// "learn/NAME" and "mutant/...".
+// "learn/NAME" and "mutant/...". A program runs in every precision that the worker
+// claims and that its mode has.
 func Run(ctx context.Context, connect Connect, opts Options) Report {
 	opts.Timeout = cmp.Or(opts.Timeout, time.Minute)
 	if opts.Only == nil {
@@ -87,6 +89,7 @@ func Run(ctx context.Context, connect Connect, opts Options) Report {
 	if base, err := s.base(); err == nil {
 		s.protocolCases(base)
 		s.stateCases(base)
+		s.scaleCase()
 		s.learnCases()
 		s.mutantCases()
 	} else if opts.all && !s.halted() {
@@ -138,6 +141,18 @@ type suite struct {
 type resolved struct {
 	program
 	workloads.Program
+}
+
+// hostData is what a worker can do that no hello claims: data on the host.
+const hostData = "host"
+
+// features are those that r shows a worker to have.
+func (r resolved) features() []string {
+	_, features := needs(r.Program, r.settings)
+	if r.settings.Data == workloads.DataHost {
+		features = append(features, hostData)
+	}
+	return features
 }
 
 // skip is an error that makes a case skipped.
@@ -272,12 +287,13 @@ func (s *suite) job(r resolved, prec workloads.Precision, purpose backends.Purpo
 	return backends.Job{Program: p, Settings: settings, Weights: weights, Batches: batches, For: purpose}, nil
 }
 
-// golden is the right answer to job, computed once per program.
+// golden is the right answer to job, computed once per program with the budgets
+// of all precisions that the worker claims.
 func (s *suite) golden(r resolved, job backends.Job) (workloads.Golden, error) {
 	if g, ok := s.goldens[r.name]; ok {
 		return g, nil
 	}
-	g, err := s.opts.Golden(s.ctx, job.Program, job.Weights, job.Batches, s.dialect(r), longSteps)
+	g, err := s.opts.Golden(s.ctx, job.Program, job.Weights, job.Batches, s.dialect(r), longSteps, s.precisionsOf(r)...)
 	if err != nil {
 		return g, fmt.Errorf("oracle: %w", err)
 	}
