@@ -23,7 +23,7 @@ import (
 // goldens are computed once for all tests: the programs are the same.
 var goldens sync.Map
 
-func golden(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error) {
+func golden(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int, precisions ...workloads.Precision) (workloads.Golden, error) {
 	key := p.Hash + dialect
 	if g, ok := goldens.Load(key); ok {
 		return g.(workloads.Golden), nil
@@ -96,6 +96,7 @@ func TestEager(t *testing.T) {
 			t.Errorf("%s survives in programs %v", m.Name, m.Survived)
 		}
 	}
+	recorded(t, eager.Info(), r)
 }
 
 // A hurried check makes every mistake too, and each until it is found.

@@ -66,6 +66,7 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 	check.Flags().StringVar(&c.only, "only", "", "run the cases whose name contains `PATTERN`, or matches it if it has * ? or [")
 	check.Flags().BoolVar(&c.fresh, "fresh", false, "start the worker for every case, though it can fork")
 	check.Flags().BoolVar(&c.quick, "quick", false, "be done with a deliberate mistake once one program has revealed it")
+	check.Flags().StringVar(&c.capabilities, "capabilities", "", "also write what was proven into NAME.json in `FOLDER`")
 	registerEnv(check, &envs)
 	cmd.AddCommand(check)
 	return cmd
@@ -76,7 +77,9 @@ var errWhichWorker = errors.New("which worker? Expected a NAME of the catalog (d
 // checked is the worker to hold to the suite.
 type checked struct {
 	argv, env []string
-	forks     bool // it says so, or has to be asked
+	forks     bool              // it says so, or has to be asked
+	name      string            // in the catalog; "" of a command
+	versions  map[string]string // of an entry of the catalog, as lists show them
 }
 
 // workerCommand is the arguments themselves after a dash, else what the
@@ -97,17 +100,20 @@ func workerCommand(ctx context.Context, args []string, dashed bool, envs []strin
 	if err != nil {
 		return checked{}, err
 	}
-	w := checked{argv: entry.Argv, env: harness.Environment(entry, 1), forks: entry.Forks}
+	w := checked{argv: entry.Argv, env: harness.Environment(entry, 1), forks: entry.Forks, name: entry.Info.Name, versions: s.versions(entry)}
 	return w, s.ready([]backends.Entry{entry})
 }
 
 // backendCheck is what "backend check" was asked for.
 type backendCheck struct {
 	asJSON, verbose, fresh, quick bool
-	only                          string
+	only, capabilities            string
 }
 
 func (c backendCheck) run(cmd *cobra.Command, w checked) error {
+	if c.capabilities != "" && (w.name == "" || c.only != "") {
+		return errors.New("--capabilities is for a NAME of the catalog and the whole suite, without --only")
+	}
 	cache, err := workloads.DefaultCache()
 	if err != nil {
 		return err
@@ -117,8 +123,8 @@ func (c backendCheck) run(cmd *cobra.Command, w checked) error {
 		Cache:        cache,
 		Timeout:      time.Minute,
 		FirstFinding: c.quick,
-		Golden: func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int) (workloads.Golden, error) {
-			golden, err := known.find(ctx, p, weights, batches, dialect, steps, oracle.Precisions(p.Mode)...)
+		Golden: func(ctx context.Context, p workloads.Program, weights, batches, dialect string, steps int, precisions ...workloads.Precision) (workloads.Golden, error) {
+			golden, err := known.find(ctx, p, weights, batches, dialect, steps, precisions...)
 			if err != nil {
 				return workloads.Golden{}, err
 			}
@@ -153,6 +159,9 @@ func (c backendCheck) run(cmd *cobra.Command, w checked) error {
 		err = enc.Encode(report)
 	} else {
 		err = report.WriteText(out)
+	}
+	if err == nil && c.capabilities != "" {
+		err = writeCapabilities(c.capabilities, w.name, report, w.versions)
 	}
 	if err != nil {
 		return err

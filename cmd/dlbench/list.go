@@ -18,8 +18,13 @@ func newList() *cobra.Command {
 	var asJSON bool
 	var envs []string
 	cmd := &cobra.Command{
-		Use:     "list backends|workloads|suites",
-		Short:   "List what can run here, and why an entry cannot",
+		Use:   "list backends|workloads|suites",
+		Short: "List what can run here, and why an entry cannot",
+		Long: `List what can run here, and why an entry cannot.
+
+The precisions and features of a backend are those that the compliance suite
+(dlbench backend check) saw it have, not those that its worker claims. An entry that
+was tested in other versions than are set up here says so.`,
 		Example: "  dlbench list backends\n  dlbench list workloads --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains([]string{"backends", "workloads", "suites"}, args[0]) {
@@ -61,11 +66,8 @@ func backendRows(s site) [][]string {
 				state = err.Error()
 			}
 		}
-		var precisions []string
-		for _, p := range e.Info.Precisions {
-			precisions = append(precisions, string(p))
-		}
-		rows = append(rows, []string{e.Info.Name, e.Info.Kind, state, versionsOf(s.versions(e)), strings.Join(devices(e), " "), strings.Join(precisions, " "), strings.Join(e.Info.Features, " ")})
+		precisions, features := s.shownCapabilities(e)
+		rows = append(rows, []string{e.Info.Name, e.Info.Kind, state, versionsOf(s.versions(e)), strings.Join(devices(e), " "), precisions, features})
 	}
 	return rows
 }

@@ -238,8 +238,11 @@ func (s site) conditions(plan harness.Plan) map[string]results.Backend {
 		b.Worker, b.Binary = own.command, own.binary
 		if b.Worker == "" {
 			b.AdapterLines = catalog.AdapterLines(e.Info.Name)
+			if !again {
+				b.Proven = s.provenOf(e)
+			}
 		}
-		if len(b.Env) > 0 || b.Environment != "" || b.Worker != "" || b.AdapterLines > 0 {
+		if len(b.Env) > 0 || b.Environment != "" || b.Worker != "" || b.AdapterLines > 0 || b.Proven != nil {
 			out[e.Info.Name] = b
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,8 +28,11 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	got := s.conditions(plan)
-	if _, ok := got["eager"]; ok || len(got) != 3 || got["gomlx"].AdapterLines == 0 || got["gorgonia"].AdapterLines == 0 || got["pytorch-compile"].AdapterLines == 0 {
+	if got["eager"].AdapterLines != 0 || len(got) != 4 || got["gomlx"].AdapterLines == 0 || got["gorgonia"].AdapterLines == 0 || got["pytorch-compile"].AdapterLines == 0 {
 		t.Errorf("conditions of %v", got)
+	}
+	if c := got["gorgonia"].Proven; c == nil || !slices.Contains(c.Features, "checkpoint") || got["eager"].Proven == nil {
+		t.Errorf("what gorgonia and eager were seen to do is not recorded: %+v", c)
 	}
 	if got["gomlx"].Env["GOMLX_NO_AUTO_INSTALL"] != "1" || got["gomlx"].Environment != "" {
 		t.Errorf("gomlx: %+v", got["gomlx"])
