@@ -11,6 +11,7 @@ const (
 	DeviceCUDA   = "cuda"
 	DataResident = "resident" // batches lie ready on the device
 	DataHost     = "host"     // batches are copied to the device inside the step
+	DataLoader   = "loader"   // batches are gathered example by example by the framework's own input pipeline
 
 	// AllocatorTuned keeps glibc's malloc from returning memory to the kernel
 	// between steps: thresholds for trimming and for mmap of 1 GiB, a top pad of
@@ -24,7 +25,7 @@ var (
 	Modes      = []Mode{Train, Infer}
 	Precisions = []Precision{F64, F32, TF32, BF16Mix, F16Mix, BF16, F16, Int8}
 	Devices    = []string{DeviceCPU, DeviceCUDA}
-	Placements = []string{DataResident, DataHost}
+	Placements = []string{DataResident, DataHost, DataLoader}
 	Allocators = []string{"", AllocatorTuned}
 )
 

@@ -157,8 +157,8 @@ func supported(job backends.Job) error {
 		return no("precision %s in mode %s: this engine has %v", s.Precision, p.Mode, precisionsOf(p.Mode))
 	case s.Device != workloads.DeviceCPU:
 		return no("device %s: this engine runs on cpu only", s.Device)
-	case s.Data != workloads.DataResident && s.Data != workloads.DataHost:
-		return no("data %q: expected resident or host", s.Data)
+	case !slices.Contains(workloads.Placements, s.Data):
+		return no("data %q: expected one of %v", s.Data, workloads.Placements)
 	case p.Mode != workloads.Train && p.Mode != workloads.Infer:
 		return no("mode %q", p.Mode)
 	case !slices.Contains(supportedLosses, p.Loss.Op):

@@ -10,10 +10,10 @@ import (
 	"github.com/dlbench/dlbench/workloads"
 )
 
-// dataset holds all batches. On a CPU they are resident in either placement;
-// with placement host each step first copies its batch, as a device would ask.
-// In a 16-bit format resident batches are in it from the beginning, and those of
-// the host are rounded as they are copied.
+// dataset holds all batches. On a CPU they are resident in any placement; with
+// placement host each step first copies its batch, as a device would ask, and
+// with placement loader a pipeline gathers it ahead. In a 16-bit format resident
+// batches are in it from the beginning, and others are rounded as they are copied.
 type dataset[T kernel.Float] struct {
 	batches  int
 	examples int // per batch
@@ -23,12 +23,9 @@ type dataset[T kernel.Float] struct {
 	tokens   []int32
 	labels   []int32
 
-	format       half.Format // 0: full width
-	staged       bool        // copy before use
-	stagedX      []T
-	stagedHalf   []uint16
-	stagedTokens []int32
-	stagedLabels []int32
+	format half.Format // 0: full width
+	staged *stage[T]   // copy before use; nil: use in place
+	loader *loader[T]  // gather ahead; nil: do not
 }
 
 // loadDataset reads the job's batches and holds them to the program.
@@ -39,7 +36,7 @@ func loadDataset[T kernel.Float](job backends.Job, format half.Format) (d datase
 		return d, err
 	}
 	x, y := file["x"], file["y"]
-	d = dataset[T]{batches: p.Data.Batches, examples: p.Batch, width: size(p.Input.Shape), labels: y.I32, tokens: x.I32, staged: job.Settings.Data == workloads.DataHost, format: format}
+	d = dataset[T]{batches: p.Data.Batches, examples: p.Batch, width: size(p.Input.Shape), labels: y.I32, tokens: x.I32, format: format}
 	wantX, wantY := append([]int{p.Data.Batches, p.Batch}, p.Input.Shape...), []int{p.Data.Batches, p.Batch}
 	isTokens := p.Input.Kind == workloads.KindTokens
 	switch {
@@ -72,18 +69,48 @@ func loadDataset[T kernel.Float](job backends.Job, format half.Format) (d datase
 			}
 		}
 	}
-	if d.format != 0 && !d.staged && !isTokens {
+	if d.format != 0 && job.Settings.Data == workloads.DataResident && !isTokens {
 		d.half = make([]uint16, len(d.x))
 		d.format.Narrow(d.half, as32(d.x))
 		d.x = nil
 	}
+	if job.Settings.Data == workloads.DataHost {
+		d.staged = &stage[T]{}
+	}
 	return d, nil
+}
+
+// begin starts the pipeline of placement loader.
+func (d *dataset[T]) begin(data string) {
+	if data == workloads.DataLoader {
+		d.loader = newLoader(d)
+	}
+}
+
+// close ends it.
+func (d *dataset[T]) close() {
+	if d.loader != nil {
+		d.loader.close()
+	}
 }
 
 // micro is part k of parts of a batch.
 func (d *dataset[T]) micro(number, k, parts int) batch[T] {
+	if d.loader != nil {
+		return d.loader.micro(number, k, parts)
+	}
 	n := d.examples / parts
-	from := number*d.examples + k*n
+	b := d.part(number*d.examples+k*n, n)
+	if d.staged != nil {
+		d.staged.begin()
+		d.staged.add(b, d.format)
+		b = d.staged.batch(n)
+	}
+	return b
+}
+
+// part is n examples from one on, as they lie.
+func (d *dataset[T]) part(from, n int) batch[T] {
 	b := batch[T]{n: n, labels: d.labels[from:][:n]}
 	switch {
 	case d.tokens != nil:
@@ -93,24 +120,60 @@ func (d *dataset[T]) micro(number, k, parts int) batch[T] {
 	default:
 		b.x = d.x[from*d.width:][:n*d.width]
 	}
-	if d.staged {
-		b = d.stage(b)
-	}
 	return b
 }
 
-// stage copies a batch, as it is sent to a device.
-func (d *dataset[T]) stage(b batch[T]) batch[T] {
-	d.stagedTokens = append(d.stagedTokens[:0], b.tokens...)
-	d.stagedLabels = append(d.stagedLabels[:0], b.labels...)
-	to := batch[T]{n: b.n, tokens: d.stagedTokens, labels: d.stagedLabels}
-	if d.format == 0 {
-		d.stagedX = append(d.stagedX[:0], b.x...)
-		to.x = d.stagedX
-		return to
+// part is part k of parts of a batch.
+func (b batch[T]) part(k, parts int) batch[T] {
+	n := b.n / parts
+	return batch[T]{
+		n: n, x: cut(b.x, k, parts), half: cut(b.half, k, parts),
+		tokens: cut(b.tokens, k, parts), labels: cut(b.labels, k, parts),
 	}
-	d.stagedHalf = slices.Grow(d.stagedHalf[:0], len(b.x))[:len(b.x)]
-	d.format.Narrow(d.stagedHalf, as32(b.x))
-	to.half = d.stagedHalf
-	return to
+}
+
+// cut is part k of parts; nil of nil.
+func cut[E any](all []E, k, parts int) []E {
+	n := len(all) / parts
+	return all[k*n : (k+1)*n : (k+1)*n]
+}
+
+// stage is where examples are copied to.
+type stage[T kernel.Float] struct {
+	x      []T
+	half   []uint16
+	tokens []int32
+	labels []int32
+}
+
+// begin forgets what is there.
+func (s *stage[T]) begin() {
+	s.x, s.half, s.tokens, s.labels = s.x[:0], s.half[:0], s.tokens[:0], s.labels[:0]
+}
+
+// add copies examples to the end, rounded to a 16-bit format if there is one.
+func (s *stage[T]) add(b batch[T], format half.Format) {
+	s.tokens = append(s.tokens, b.tokens...)
+	s.labels = append(s.labels, b.labels...)
+	if format == 0 {
+		s.x = append(s.x, b.x...)
+		return
+	}
+	at := len(s.half)
+	s.half = slices.Grow(s.half, len(b.x))[:at+len(b.x)]
+	format.Narrow(s.half[at:], as32(b.x))
+}
+
+// batch is all n examples that were added.
+func (s *stage[T]) batch(n int) batch[T] {
+	b := batch[T]{n: n, labels: s.labels}
+	switch {
+	case len(s.tokens) > 0:
+		b.tokens = s.tokens
+	case len(s.half) > 0:
+		b.half = s.half
+	default:
+		b.x = s.x
+	}
+	return b
 }

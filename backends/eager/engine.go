@@ -107,6 +107,7 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 			e.stale = slices.Clone(e.weights)
 		}
 	}
+	e.data.begin(job.Settings.Data)
 	return e, nil
 }
 
@@ -345,7 +346,7 @@ func (e *engine[T]) lossOf(number int, logits []float64) float64 {
 		data[i] = T(v)
 	}
 	n := e.program.Batch
-	labels := e.data.micro(number, 0, 1).labels
+	labels := e.data.part(number*n, n).labels
 	return float64(e.model.loss(e.tape, e.tape.Constant(data, n, len(data)/n), labels, e.lossShare()))
 }
 
@@ -365,4 +366,7 @@ func (e *engine[T]) reset() {
 	e.steps, e.loss, e.logits = 0, 0, e.logits[:0]
 }
 
-func (e *engine[T]) close() { e.pool.Close() }
+func (e *engine[T]) close() {
+	e.data.close()
+	e.pool.Close()
+}

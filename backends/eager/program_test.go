@@ -228,7 +228,7 @@ func TestThreadsAndPlacementChangeNothing(t *testing.T) {
 		for _, c := range []struct {
 			threads int
 			data    string
-		}{{1, workloads.DataResident}, {2, workloads.DataResident}, {3, workloads.DataHost}} {
+		}{{1, workloads.DataResident}, {2, workloads.DataResident}, {3, workloads.DataHost}, {1, workloads.DataLoader}, {2, workloads.DataLoader}} {
 			set := smallSettings()
 			set.Precision, set.Threads, set.Data, set.Batch = workloads.F32, c.threads, c.data, 32
 			_, got := trace(t, engineOf[float32](t, jobOf(t, resolve(t, spec, set), set, backends.ForTime)), 3)

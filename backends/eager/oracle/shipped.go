@@ -35,7 +35,7 @@ const tinyBatch = 4
 // the model is large.
 var standard = map[string]int{
 	"AttentionText": 8, "CheckpointStack": 32, "CheckpointStackDeep": 8, "CheckpointStackDeepNarrow": 8,
-	"ImageCnn": 2, "ImageCnn32px": 8, "ImageCnn64px": 8, "KerasMlp": 32, "MlpInfer": 32, "MnistCnn": 32, "MnistMlp": 64,
+	"ImageCnn": 2, "ImageCnn32px": 8, "ImageCnn64px": 8, "InputPipeline": 64, "KerasMlp": 32, "MlpInfer": 32, "MnistCnn": 32, "MnistMlp": 64,
 	"ResNet18Cifar": 8, "SpeechRnn": 8, "TextLstm": 32, "TextLstmShort": 8,
 }
 
