@@ -279,6 +279,7 @@ func TestUnsupported(t *testing.T) {
 		{"float16", func(j *backends.Job) { j.Settings.Precision = workloads.F16Mix }, "subnormal in float16"},
 		{"precision for inference", func(j *backends.Job) { j.Settings.Precision = workloads.BF16 }, "precision bf16 in mode train"},
 		{"device", func(j *backends.Job) { j.Settings.Device = workloads.DeviceCUDA }, "device cuda"},
+		{"placement", func(j *backends.Job) { j.Settings.Data = workloads.DataLoader }, "data loader"},
 		{"op", func(j *backends.Job) {
 			j.Program.Ops = append([]workloads.Op{}, j.Program.Ops...)
 			j.Program.Ops[1].Op = "swish"

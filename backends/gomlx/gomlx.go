@@ -175,6 +175,9 @@ func (b *backend) configure(job backends.Job) error {
 	if s.Device != "" && s.Device != workloads.DeviceCPU {
 		return unsupported("device %s: the Go backend runs on the CPU only", s.Device)
 	}
+	if s.Data != "" && s.Data != workloads.DataResident && s.Data != workloads.DataHost {
+		return unsupported("data %s: resident and host are built", s.Data)
+	}
 	b.program, b.purpose = job.Program, job.For
 	if job.For == backends.ForCheck {
 		b.program = b.program.WithoutDropout()
