@@ -91,7 +91,7 @@ type Info struct {
 	Versions   map[string]string     `json:"versions"`
 	Ops        []string              `json:"ops"` // ops and losses and optimizers that can be built
 	Precisions []workloads.Precision `json:"precisions"`
-	Features   []string              `json:"features"` // checkpoint, accumulate
+	Features   []string              `json:"features"` // checkpoint, accumulate, loader
 	Dialect    map[string]string     `json:"dialect"`  // "adam-epsilon": "corrected" (default) or "uncorrected"
 	Threads    string                `json:"threads"`  // how the thread grant is applied, one phrase
 }

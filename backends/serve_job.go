@@ -102,6 +102,9 @@ func claims(info Info, job Job) error {
 	if s.Checkpoint > 0 && !slices.Contains(info.Features, "checkpoint") {
 		return fmt.Errorf("%w: checkpointing", ErrUnsupported)
 	}
+	if s.Data == workloads.DataLoader && !slices.Contains(info.Features, "loader") {
+		return fmt.Errorf("%w: data loader: this backend has no input pipeline of its own", ErrUnsupported)
+	}
 	if s.Accumulate > 1 && !slices.Contains(info.Features, "accumulate") {
 		return fmt.Errorf("%w: accumulation", ErrUnsupported)
 	}

@@ -115,6 +115,8 @@ func infer(p *program) { p.settings.Mode = workloads.Infer }
 
 func onHost(p *program) { p.settings.Data = workloads.DataHost }
 
+func loaded(p *program) { p.settings.Data = workloads.DataLoader }
+
 // overflow is the program whose first steps in f16-mixed make no update.
 const overflow = "overflow"
 
@@ -238,6 +240,9 @@ func programs() []program {
 		subnormal(),
 		convolution.with("conv2d-host", onHost),
 		embedded.with("embedding-host", onHost),
+		convolution.with("conv2d-loader", loaded),
+		deep.with("accumulate-loader", func(p *program) { p.settings.Accumulate = 3; loaded(p) }),
+		embedded.with("embedding-loader", loaded),
 	}
 	return list
 }
@@ -283,6 +288,9 @@ func needs(p workloads.Program, s workloads.Settings) (ops, features []string) {
 	}
 	if s.Accumulate > 1 {
 		features = append(features, "accumulate")
+	}
+	if s.Data == workloads.DataLoader {
+		features = append(features, "loader")
 	}
 	slices.Sort(ops)
 	return slices.Compact(ops), features

@@ -222,8 +222,8 @@ func (s *suite) hello() error {
 			}
 		}
 		for _, f := range s.info.Features {
-			if f != "checkpoint" && f != "accumulate" {
-				return fmt.Errorf("the worker claims feature %q, known are checkpoint and accumulate", f)
+			if known := []string{"checkpoint", "accumulate", "loader"}; !slices.Contains(known, f) {
+				return fmt.Errorf("the worker claims feature %q, known are %s", f, strings.Join(known, ", "))
 			}
 		}
 		return nil

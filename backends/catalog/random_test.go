@@ -148,7 +148,7 @@ func randomProgram(seed uint64) (workloads.Program, workloads.Settings, bool) {
 	}
 	set := workloads.DefaultSettings()
 	set.Precision, set.Batch = workloads.F64, []int{1, 2, 4, 6}[r.IntN(4)]
-	set.Data = workloads.Placements[r.IntN(len(workloads.Placements))]
+	set.Data = []string{workloads.DataResident, workloads.DataHost}[r.IntN(2)] // what all of them have
 	switch {
 	case r.IntN(5) == 0:
 		set.Mode = workloads.Infer

@@ -29,7 +29,7 @@ func Info() backends.Info {
 		Versions:   map[string]string{"dlbench-eager": Version},
 		Ops:        slices.Concat(supportedOps, supportedLosses, supportedOptimizers),
 		Precisions: []workloads.Precision{workloads.F64, workloads.F32, workloads.BF16Mix, workloads.F16Mix, workloads.BF16, workloads.F16},
-		Features:   []string{"checkpoint", "accumulate"},
+		Features:   []string{"checkpoint", "accumulate", "loader"},
 		Dialect:    map[string]string{"adam-epsilon": epsilonCorrected},
 		Threads:    "a pool of as many goroutines, the caller's included",
 	}
