@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,13 +46,16 @@ func owning(Meta) func(*Record) { return (*Record).ownBlocks }
 // read also returns the size of the whole lines of trials.jsonl. keep makes what
 // takes from a record what it shares with the reader: its blocks.
 func read(dir string, keep func(Meta) func(*Record)) (Run, int64, error) {
+	if err := checkFolder(dir); err != nil {
+		return Run{}, 0, err
+	}
 	meta, err := readMeta(filepath.Join(dir, metaFile))
 	if err != nil {
 		return Run{}, 0, err
 	}
 	run := Run{Dir: dir, Meta: meta}
 	path := filepath.Join(dir, trialsFile)
-	f, err := os.Open(path)
+	f, err := OpenFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		run.Warnings = append(run.Warnings, path+": not there: the run ended before its first trial")
 		return run, 0, nil
@@ -74,7 +76,7 @@ func read(dir string, keep func(Meta) func(*Record)) (Run, int64, error) {
 }
 
 func readMeta(path string) (Meta, error) {
-	f, err := os.Open(path)
+	f, err := OpenFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Meta{}, fmt.Errorf("%s: no run here (no %s)", filepath.Dir(path), metaFile)
 	}

@@ -80,8 +80,8 @@ func readRuns(cmd *cobra.Command, args []string, acrossHosts bool) (results.Run,
 // readRunOrPage reads a run's folder, or the runs that a page holds.
 func readRunOrPage(cmd *cobra.Command, path string) ([]results.Run, error) {
 	if ext := strings.ToLower(filepath.Ext(path)); ext == ".html" || ext == ".htm" {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			f, err := os.Open(path)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			f, err := results.OpenFile(path)
 			if err != nil {
 				return nil, err
 			}

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/report/verify"
+	"github.com/dlbench/dlbench/results"
 )
 
 func newVerify() *cobra.Command {
@@ -71,7 +71,7 @@ be verified: no report of this dlbench, damaged, or too large to hold its record
 const maxPage = 256 << 20
 
 func verifyFile(path string) (verify.Result, error) {
-	f, err := os.Open(path)
+	f, err := results.OpenFile(path)
 	if err != nil {
 		return verify.Result{}, err
 	}
