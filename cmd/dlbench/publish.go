@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -30,8 +31,10 @@ trials.jsonl, so that dlbench reads it as a run; feed.xml is an Atom feed, index
 the list for programs.
 
 Publishing into the same folder again adds runs and replaces the folders of those
-that are already there in their newer state; it keeps all others. Files are written whole or not at
-all, and the same runs give the same bytes.`,
+that are already there in their newer state; it keeps all others. A folder that holds
+anything else than these files, such as notes of yours, is not replaced: nothing is
+published then, and the error names the file. Files are written whole or not at all,
+and the same runs give the same bytes.`,
 		Example: `  dlbench publish results/runs/articles-small-… --to site
   dlbench publish results/runs/* --to public --base-url https://example.org/dlbench`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -79,6 +82,15 @@ func publish(cmd *cobra.Command, args []string, to, base string) error {
 	if err != nil {
 		return err
 	}
+	analyses := make([]compare.Analysis, len(runs))
+	after := report.Site{Runs: slices.Clone(site.Runs)} // as the site will be
+	for i, run := range runs {
+		analyses[i] = compare.Analyze(run)
+		folder := filepath.Join(to, after.Add(report.Describe(run, analyses[i])).Folder)
+		if err := checkOurs(folder); err != nil {
+			return fmt.Errorf("%s: %w", args[i], err)
+		}
+	}
 	// The index is there before the first run and after each, so that publishing
 	// that was interrupted leaves a site that the next one goes on with.
 	if err := writeIndex(site, to, base); err != nil {
@@ -88,9 +100,8 @@ func publish(cmd *cobra.Command, args []string, to, base string) error {
 		if err := cmd.Context().Err(); err != nil {
 			return exitError{code: exitInterrupted, err: errors.New("interrupted")}
 		}
-		analysis := compare.Analyze(run)
-		p := site.Add(report.Describe(run, analysis))
-		if err := publishRun(filepath.Join(to, p.Folder), run, analysis); err != nil {
+		p := site.Add(report.Describe(run, analyses[i]))
+		if err := publishRun(filepath.Join(to, p.Folder), run, analyses[i]); err != nil {
 			return fmt.Errorf("%s: %w", args[i], err)
 		}
 		if err := writeIndex(site, to, base); err != nil {
@@ -127,7 +138,7 @@ func writeIndex(site report.Site, to, base string) error {
 // keeps there begins with a dot and is none of it.
 func readSite(dir string) (report.Site, error) {
 	path := filepath.Join(dir, "index.json")
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
@@ -148,6 +159,34 @@ func readSite(dir string) (report.Site, error) {
 		return report.Site{}, fmt.Errorf("%s: not the index of a site of dlbench: %w", path, err)
 	}
 	return site, nil
+}
+
+// readFile reads a regular file.
+func readFile(path string) ([]byte, error) {
+	f, err := results.OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// checkOurs refuses to replace a run's folder with files in it that dlbench did not
+// write, because they would be gone.
+func checkOurs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := e.Name(); !slices.Contains(report.SiteFiles, name) || !e.Type().IsRegular() {
+			return fmt.Errorf("%s holds %q, which is no file of a published run and would be lost; hint: move it elsewhere", dir, name)
+		}
+	}
+	return nil
 }
 
 // indexFiles are what a site that was just begun may hold besides its index.json:
