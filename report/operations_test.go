@@ -32,6 +32,12 @@ func TestOperations(t *testing.T) {
 	recurrent := []results.Layer{{Op: "lstm", Name: "lstm1", Shape: []int{units}, Params: 4 * units * (in + units + 1), FLOPs: 2 * steps * 4 * units * (in + units)}}
 	const tokens, dim = 6, 8
 	attention := []results.Layer{{Op: "attention", Name: "attn", Shape: []int{tokens, dim}, Params: 4*dim*dim + 4*dim, FLOPs: 2 * (4*dim*dim*tokens + 2*tokens*tokens*dim)}}
+	fork := []results.Layer{
+		{Op: "conv2d", Name: "left", Shape: []int{4, 6, 6}, Params: 40, FLOPs: 2 * 36 * 9 * 4, AtInput: true},
+		{Op: "conv2d", Name: "deeper", Shape: []int{4, 6, 6}, Params: 148, FLOPs: 2 * 36 * 36 * 4},
+		{Op: "conv2d", Name: "right", Shape: []int{4, 6, 6}, Params: 8, FLOPs: 2 * 36 * 4, AtInput: true},
+		{Op: "add", Shape: []int{4, 6, 6}},
+	}
 	for _, test := range []struct {
 		name   string
 		mode   string
@@ -46,6 +52,7 @@ func TestOperations(t *testing.T) {
 		{"so does a normalization with parameters", "train", 4, normed, 0, false},
 		{"the recurrence of an LSTM stays", "train", 2, recurrent, 2 * (3*float64(recurrent[0].FLOPs) - 2*steps*4*units*in), false},
 		{"the products of attention stay", "train", 2, attention, 2 * (3*float64(attention[0].FLOPs) - 2*3*dim*dim*tokens), false},
+		{"both of two branches stand at the input", "train", 2, fork, 2 * (3*(2*36*9*4+2*36*36*4+2*36*4) - (2*36*9*4 + 2*36*4)), false},
 		{"no layers", "train", 64, nil, 64, true},
 	} {
 		forward := 0.0

@@ -64,7 +64,7 @@ func (m *merger) add(run Run, name string) error {
 		m.from[c] = name
 	}
 	for _, w := range slices.Sorted(maps.Keys(meta.Workloads)) {
-		if other, ok := out.Workloads[w]; ok && !reflect.DeepEqual(other, meta.Workloads[w]) {
+		if other, ok := out.Workloads[w]; ok && !sameProgram(other, meta.Workloads[w]) {
 			return fmt.Errorf("%s: its workload %s is another program than that of an earlier run; hint: give one of them another name", name, w)
 		}
 		out.Workloads[w] = meta.Workloads[w]
@@ -135,7 +135,23 @@ func sameBackend(a, b Backend) (Backend, error) {
 	if a.AdapterLines == 0 {
 		a.AdapterLines = b.AdapterLines
 	}
+	if a.Proven == nil {
+		a.Proven = b.Proven
+	}
 	return a, nil
+}
+
+// sameProgram reports whether two runs say the same of a workload. Older ones do not
+// say which layers stand at the input.
+func sameProgram(a, b Workload) bool {
+	plain := func(w Workload) Workload {
+		w.Layers = slices.Clone(w.Layers)
+		for i := range w.Layers {
+			w.Layers[i].AtInput = false
+		}
+		return w
+	}
+	return reflect.DeepEqual(plain(a), plain(b))
 }
 
 // also appends a name that is not yet in a list.

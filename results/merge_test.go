@@ -43,6 +43,20 @@ func TestMergeKeepsThePartsAsTheyWere(t *testing.T) {
 	}
 }
 
+// A run from before layers were said to stand at the input is of the same workload.
+func TestMergeOfAnOlderRun(t *testing.T) {
+	a, b := withThreads(1), withThreads(2)
+	b.Meta.Workloads = map[string]results.Workload{}
+	for name, w := range a.Meta.Workloads {
+		w.Layers = slices.Clone(w.Layers)
+		w.Layers[1].AtInput = true
+		b.Meta.Workloads[name] = w
+	}
+	if _, err := results.Merge([]results.Run{a, b}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMergeRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name, want string

@@ -119,6 +119,9 @@ type Layer struct {
 	Params      int64  `json:"params"`
 	FLOPs       int64  `json:"flops"`       // forward
 	Activations int64  `json:"activations"` // elements
+	// AtInput: it has parameters, and what it reads depends on none, so that nothing
+	// needs the gradient of its input. No layer has it in records of older versions.
+	AtInput bool `json:"at_input,omitempty"`
 }
 
 // Host is the fingerprint of a machine. Hosts with different Keys are never

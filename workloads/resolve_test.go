@@ -182,6 +182,33 @@ func TestResidualAndGroupLowering(t *testing.T) {
 	}
 }
 
+// Of a chain only the first layer with parameters stands at the batch, of two
+// branches that begin there one of each.
+func TestLayersAtTheInput(t *testing.T) {
+	p := resolved(t, "TinyCnn", nil)
+	at := func(p Program) string {
+		var names []string
+		for _, l := range p.Layers() {
+			if l.AtInput {
+				names = append(names, l.Name)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	if got := at(p); got != "conv1" {
+		t.Errorf("of a chain: %q", got)
+	}
+	// As if both sides of its residual block read the batch.
+	for i, o := range p.Ops {
+		if o.Name == "conv2" || o.Name == "short" {
+			p.Ops[i].In = []int{-1}
+		}
+	}
+	if got := at(p); got != "conv1 conv2 short" {
+		t.Errorf("of branches: %q", got)
+	}
+}
+
 func TestWithoutDropout(t *testing.T) {
 	p := resolved(t, "TinyDropout", nil)
 	q := p.WithoutDropout()

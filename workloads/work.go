@@ -1,6 +1,9 @@
 package workloads
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // LayerWork is one row of a program's cost table, per example.
 type LayerWork struct {
@@ -10,11 +13,15 @@ type LayerWork struct {
 	Params      int64  `json:"params"`      // trainable elements
 	FLOPs       int64  `json:"flops"`       // forward, 2 x multiply-adds
 	Activations int64  `json:"activations"` // elements of the output
+	// AtInput: the op has parameters, and what it reads depends on none: nothing needs
+	// the gradient of its input. Two branches that start at the batch have one each.
+	AtInput bool `json:"at_input,omitempty"`
 }
 
 // Layers returns the cost of every op, in order.
 func (p Program) Layers() []LayerWork {
 	rows := make([]LayerWork, len(p.Ops))
+	learned := make([]bool, len(p.Ops)) // its output depends on parameters
 	for i, o := range p.Ops {
 		r := LayerWork{Op: o.Op, Name: o.Name, Shape: o.Shape}
 		in := p.Input.Shape
@@ -34,6 +41,8 @@ func (p Program) Layers() []LayerWork {
 			r.FLOPs = 2 * kind.macs(o, in)
 		}
 		r.Activations, _ = elements(o.Shape)
+		above := slices.ContainsFunc(o.In, func(j int) bool { return j >= 0 && learned[j] })
+		r.AtInput, learned[i] = r.Params > 0 && !above, r.Params > 0 || above
 		rows[i] = r
 	}
 	return rows
