@@ -6,6 +6,7 @@ import (
 
 	"github.com/dlbench/dlbench/results"
 	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/compare/claims"
 	"github.com/dlbench/dlbench/results/compare/frameworks"
 )
 
@@ -20,7 +21,7 @@ type asked struct {
 
 func wordsOf(metric string) asked {
 	switch metric {
-	case "peak-resident":
+	case "peak-resident", "peak-resident-above-import":
 		return asked{ahead: text{"less memory", "占用更少"}, behind: text{"more memory", "占用更多"}, ratio: func(r text) text {
 			return textf("%s the peak", "峰值为其%s", r)
 		}}
@@ -75,23 +76,25 @@ func tallyWords(q frameworks.Question, unit func(int) text) text {
 		sideWord(q.Head), sideWord(q.Base), unit(total), joined(parts, ", ", "，")))
 }
 
+// sideWords are the sides that are no backend and no framework. All have a space in
+// them, so that no worker's name is one of them (results.Cell.Validate).
+var sideWords = map[string]text{
+	claims.Eager:        {"eager execution", "动态图"},
+	claims.Graph:        {"graph or compiled entries", "静态图或编译形式"},
+	claims.Mixed:        {"mixed precision", "混合精度"},
+	claims.Full:         {"f32 precision", "f32 精度"},
+	claims.Plain:        {"plain training", "普通训练"},
+	claims.Accumulated:  {"accumulated gradients", "梯度累积"},
+	claims.Checkpointed: {"gradient checkpointing", "梯度检查点"},
+	claims.OnCPU:        {"the CPU", "CPU"},
+	claims.OnGPU:        {"the GPU", "GPU"},
+	claims.BestOfTwo:    {"the better of TensorFlow and PyTorch", "另两者（TensorFlow、PyTorch）中较优者"},
+}
+
 // sideWord names a side of a question.
 func sideWord(name string) text {
-	switch name {
-	case "eager":
-		return text{"eager execution", "动态图"}
-	case "graph":
-		return text{"graph or compiled entries", "静态图或编译形式"}
-	case "mixed":
-		return text{"mixed precision", "混合精度"}
-	case "plain":
-		return text{"plain training", "普通训练"}
-	case "accumulated":
-		return text{"accumulated gradients", "梯度累积"}
-	case "checkpointed":
-		return text{"checkpointing", "梯度检查点"}
-	case "TensorFlow / PyTorch":
-		return text{"the better of TensorFlow and PyTorch", "另两者（TensorFlow、PyTorch）中较优者"}
+	if t, ok := sideWords[name]; ok {
+		return t
 	}
 	return same(clean(line(name), 40))
 }
@@ -177,6 +180,8 @@ func askedOf(name string) text {
 	switch name {
 	case "peak-resident":
 		return text{"peak of resident memory", "常驻内存峰值"}
+	case "peak-resident-above-import":
+		return text{"peak of resident memory above import", "高出导入后的常驻内存峰值"}
 	case frameworks.FirstResult.Name:
 		return text{"time to the first result", "得到首个结果的时间"}
 	case "step-time":

@@ -157,7 +157,7 @@ func (v *view) starTable() (head []string, rows [][]string, notes []string) {
 		}
 		head, shown = append(head, name), append(shown, r)
 		for _, l := range r.Left {
-			notes = append(notes, plain(name+": left out: "+v.title(l.Key.Workload).EN+", not finished by "+names(l.Unfinished).EN))
+			notes = append(notes, plain(name+": "+v.leftWords(l).EN))
 		}
 		_, words := v.advantage(r)
 		for _, w := range words {

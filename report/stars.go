@@ -134,7 +134,7 @@ func (v *view) starRow(r frameworks.Row) starRow {
 	row.Workloads = v.groupLinks(firstCells(r.Groups))
 	row.Mean = textf("geometric mean of %s", "%s的几何平均", workloadsWord(len(r.Groups)))
 	for _, l := range r.Left {
-		row.Left = append(row.Left, textf("left out: %s, not finished by %s", "未计入：%s（%s 未完成）", v.title(l.Key.Workload), names(l.Unfinished)))
+		row.Left = append(row.Left, v.leftWords(l))
 	}
 	for i, rating := range r.Ratings {
 		c := v.starCell(rating, i == r.Lowest, r.Aspect == frameworks.Memory)
@@ -149,6 +149,18 @@ func (v *view) starRow(r frameworks.Row) starRow {
 	row.Plot = v.costPlot(r)
 	row.Badge, row.Advantage = v.advantage(r)
 	return row
+}
+
+// leftWords say why a workload is left out of a row.
+func (v *view) leftWords(l frameworks.Left) text {
+	var why []text
+	if len(l.Unfinished) > 0 {
+		why = append(why, textf("not finished by %s", "%s 未完成", names(l.Unfinished)))
+	}
+	if len(l.Nothing) > 0 {
+		why = append(why, textf("the peak of %s does not exceed the level after import, and no ratio can be taken of that", "%s 的峰值未超出导入后的水平，无法求比值", names(l.Nothing)))
+	}
+	return textf("left out: %s, %s", "未计入：%s（%s）", v.title(l.Key.Workload), joined(why, "; ", "；"))
 }
 
 // firstCells are a cell of each group, to link by.
@@ -181,6 +193,8 @@ func (v *view) starCell(r frameworks.Rating, lowest, memory bool) starCell {
 	c := starCell{Framework: headOf(r.Framework)}
 	if !r.Rated() {
 		switch {
+		case r.Nothing > 0:
+			c.Note = textf("in %d of %d the peak does not exceed the level after import", "%[2]d 个中有 %[1]d 个的峰值未超出导入后的水平", r.Nothing, r.Of)
 		case r.Finished == 0:
 			c.Note = text{"none finished", "均未完成"}
 		default:

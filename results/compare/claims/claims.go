@@ -119,4 +119,22 @@ var (
 	// The peak of a worker's resident bytes is read in every timed trial, so unlike
 	// the peaks of memory trials it has verdicts.
 	peakResident = metric("peak-resident")
+	// What settings change lies above the level after import, which is the size of the
+	// libraries: hundreds of MiB of them would hide it.
+	peakAbove = metric("peak-resident-above-import")
+)
+
+// The sides of questions that are neither a framework nor a backend. All have a
+// space in their names, which no worker's name has.
+const (
+	Eager        = "eager execution"
+	Graph        = "graph or compiled entries"
+	Full         = "f32 precision"
+	Mixed        = "mixed precision"
+	Plain        = "plain training"
+	Accumulated  = "accumulated gradients"
+	Checkpointed = "gradient checkpointing"
+	OnCPU        = "the CPU"
+	OnGPU        = "the GPU"
+	BestOfTwo    = "TensorFlow or PyTorch"
 )

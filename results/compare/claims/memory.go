@@ -98,7 +98,7 @@ func (o *Outcome) saves(s *frameworks.Subject, base, head string, pairs []framew
 	if onTime != "" {
 		family *= 2
 	}
-	memory := s.AskPairs(base, head, pairs, family, peakResident)
+	memory := s.AskPairs(base, head, pairs, family, peakAbove)
 	lines := each(memory, frameworks.Ahead)
 	if onTime != "" {
 		speed := s.AskPairs(base, head, pairs, family, stepTime)
@@ -123,12 +123,12 @@ func mixedSaves(s *frameworks.Subject, o *Outcome) {
 	})
 	if len(pairs) == 0 {
 		o.lack(Text{
-			"no cell in bf16-mixed or f16-mixed beside the same one in f32, and no backend of the catalog has these precisions yet",
-			"没有同时以 f32 与 bf16-mixed 或 f16-mixed 测过的单元；目录中的后端目前都没有这两种精度",
+			"no cell in bf16-mixed or f16-mixed beside the same one in f32: dlbench run --suite modes",
+			"没有同时以 f32 与 bf16-mixed 或 f16-mixed 测过的单元：dlbench run --suite modes",
 		})
 		return
 	}
-	o.saves(s, "f32", "mixed", pairs, frameworks.Ahead)
+	o.saves(s, Full, Mixed, pairs, frameworks.Ahead)
 }
 
 func accumulationSaves(s *frameworks.Subject, o *Outcome) {
@@ -139,12 +139,12 @@ func accumulationSaves(s *frameworks.Subject, o *Outcome) {
 	})
 	if len(pairs) == 0 {
 		o.lack(Text{
-			"no cell with accumulated gradients beside the plain one: a suite file with accumulate: [1, 4]",
-			"没有在累积与不累积梯度下都测过的单元：请在套件文件中写 accumulate: [1, 4]",
+			"no cell with accumulated gradients beside the plain one: dlbench run --suite modes",
+			"没有在累积与不累积梯度下都测过的单元：dlbench run --suite modes",
 		})
 		return
 	}
-	o.saves(s, "plain", "accumulated", pairs, "")
+	o.saves(s, Plain, Accumulated, pairs, "")
 }
 
 func checkpointingTrades(s *frameworks.Subject, o *Outcome) {
@@ -155,12 +155,12 @@ func checkpointingTrades(s *frameworks.Subject, o *Outcome) {
 	})
 	if len(pairs) == 0 {
 		o.lack(Text{
-			"no cell with checkpoints beside the plain one: a suite file with checkpoint: [0, 2]",
-			"没有在使用与不使用检查点时都测过的单元：请在套件文件中写 checkpoint: [0, 2]",
+			"no cell with checkpoints beside the plain one: dlbench run --suite modes",
+			"没有在使用与不使用检查点时都测过的单元：dlbench run --suite modes",
 		})
 		return
 	}
-	o.saves(s, "plain", "checkpointed", pairs, frameworks.Behind)
+	o.saves(s, Plain, Checkpointed, pairs, frameworks.Behind)
 }
 
 // status of a cell, whatever is asked of it.

@@ -60,7 +60,7 @@ func jaxFaster(s *frameworks.Subject, o *Outcome) {
 	if !ok || !both {
 		return
 	}
-	others := frameworks.Side{Name: "TensorFlow / PyTorch", Has: func(b string) bool { return tf.Has(b) || pt.Has(b) }}
+	others := frameworks.Side{Name: BestOfTwo, Has: func(b string) bool { return tf.Has(b) || pt.Has(b) }}
 	groups := shared(append(s.Mode("train"), s.Mode("infer")...), s.Side(jax), tf, pt)
 	o.ask(s, s.Ask(others, s.Side(jax), groups, stepTime), frameworks.Ahead)
 }
@@ -107,7 +107,7 @@ func graphFaster(s *frameworks.Subject, o *Outcome) {
 		})
 		return
 	}
-	o.ask(s, s.AskPairs("eager", "graph", pairs, 0, stepTime), frameworks.Ahead)
+	o.ask(s, s.AskPairs(Eager, Graph, pairs, 0, stepTime), frameworks.Ahead)
 }
 
 func scriptNoSlower(s *frameworks.Subject, o *Outcome) {
@@ -154,5 +154,5 @@ func gpuExcels(s *frameworks.Subject, o *Outcome) {
 		})
 		return
 	}
-	o.ask(s, s.AskPairs("CPU", "GPU", pairs, 0, stepTime), frameworks.Ahead)
+	o.ask(s, s.AskPairs(OnCPU, OnGPU, pairs, 0, stepTime), frameworks.Ahead)
 }

@@ -29,14 +29,14 @@ var table = []struct {
 		"By lines of adapter code, where both forms did the same proven work: confirmed if tensorflow-function takes at most 5 % more lines than tensorflow; contradicted if it takes more. Lines are counted by file, so what this tells is whether it needs code of its own.",
 		"在两种形式都证明计算相同的前提下比较适配代码行数：若 tensorflow-function 比 tensorflow 至多多 5%，即为属实；超过则为不符。行数按文件计，因此能说明的是它是否需要单独的代码。"}}, functionCostsNoCode},
 	{Claim{"C8", Text{"Mixed precision saves memory and time", "混合精度节省显存与时间"}, Text{
-		"Mixed against f32, same workload and entry: confirmed if each pair takes less time and less peak memory; contradicted if at least one takes no less of either.",
-		"同一负载、同一后端，混合精度与 f32 相比：若每一对的时间与内存峰值都更少，即为属实；只要有一对在时间或内存上并不更少，即为不符。"}}, mixedSaves},
+		"Mixed against f32, same workload and entry: confirmed if each pair takes less time and less peak memory above import; contradicted if at least one takes no less of either.",
+		"同一负载、同一后端，混合精度与 f32 相比：若每一对的时间与高出导入后的内存峰值都更少，即为属实；只要有一对在时间或内存上并不更少，即为不符。"}}, mixedSaves},
 	{Claim{"C9", Text{"Gradient accumulation saves memory at the same effective batch", "等效批量相同时，梯度累积节省内存"}, Text{
-		"Accumulated against plain, same batch per update and same entry: confirmed if each pair takes less peak memory; contradicted if at least one takes no less.",
-		"同一后端、每次更新的批量相同，累积与不累积相比：若每一对的内存峰值都更低，即为属实；只要有一对并不更低，即为不符。"}}, accumulationSaves},
+		"Accumulated against plain, same batch per update and same entry: confirmed if each pair takes less peak memory above import; contradicted if at least one takes no less.",
+		"同一后端、每次更新的批量相同，累积与不累积相比：若每一对高出导入后的内存峰值都更低，即为属实；只要有一对并不更低，即为不符。"}}, accumulationSaves},
 	{Claim{"C10", Text{"Gradient checkpointing trades time for memory", "梯度检查点以时间换内存"}, Text{
-		"Checkpointed against plain, same entry: confirmed if each pair takes less peak memory and more time; contradicted if at least one takes no less memory, or no more time.",
-		"同一后端，使用检查点与不使用相比：若每一对的内存峰值都更低而时间都更长，即为属实；只要有一对内存并不更低，或时间并不更长，即为不符。"}}, checkpointingTrades},
+		"Checkpointed against plain, same entry: confirmed if each pair takes less peak memory above import and more time; contradicted if at least one takes no less memory, or no more time.",
+		"同一后端，使用检查点与不使用相比：若每一对高出导入后的内存峰值都更低而时间都更长，即为属实；只要有一对内存并不更低，或时间并不更长，即为不符。"}}, checkpointingTrades},
 	{Claim{"C11", Text{"int8 quantisation shrinks the model and speeds inference at a small loss of accuracy", "int8 量化缩小模型、加速推理，精度损失很小"}, nothing}, missing(Text{
 		"dlbench cannot measure it yet: no backend of its catalog computes in int8.", "dlbench 目前还不能测量：目录中没有后端以 int8 计算。"})},
 	{Claim{"C12", Text{"Pruning shrinks the model and speeds inference", "剪枝缩小模型并加速推理"}, nothing}, missing(Text{

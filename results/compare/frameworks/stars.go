@@ -54,6 +54,10 @@ type Row struct {
 type Left struct {
 	Key        results.Cell // Backend is empty
 	Unfinished []Framework  // of those in the row
+	// Nothing are those in the row that finished it, proven right, at a cost of nothing:
+	// their peak of memory does not exceed the level after import, and no ratio can be
+	// taken of that.
+	Nothing []Framework
 }
 
 // Rating is a framework in a row.
@@ -71,6 +75,7 @@ type Rating struct {
 	Stars        float64 // with the higher rating of whom it is not separated from
 	Shared       []Framework
 	Finished, Of int // groups that it finished, of those planned in the row for anyone
+	Nothing      int // groups that it finished at a cost of nothing, see Left; not among Finished
 	Entries      []EntryCost
 }
 
@@ -125,6 +130,8 @@ func (s *Subject) row(a Aspect) Row {
 		for _, g := range groups {
 			if _, ok := s.Best(s.Entries(g, f.ID), m); ok {
 				r.Finished++
+			} else if s.nothing(s.Entries(g, f.ID), m) {
+				r.Nothing++
 			}
 		}
 		in[f.ID] = r.Finished > 0 && 2*r.Finished >= r.Of
@@ -133,11 +140,15 @@ func (s *Subject) row(a Aspect) Row {
 	for _, g := range groups {
 		l := Left{Key: g.Key}
 		for _, f := range s.Frameworks {
-			if _, ok := s.Best(s.Entries(g, f.ID), m); in[f.ID] && !ok {
+			switch _, ok := s.Best(s.Entries(g, f.ID), m); {
+			case !in[f.ID] || ok:
+			case s.nothing(s.Entries(g, f.ID), m):
+				l.Nothing = append(l.Nothing, f)
+			default:
 				l.Unfinished = append(l.Unfinished, f)
 			}
 		}
-		if l.Unfinished == nil {
+		if l.Unfinished == nil && l.Nothing == nil {
 			row.Groups = append(row.Groups, g)
 		} else {
 			row.Left = append(row.Left, l)
@@ -145,6 +156,14 @@ func (s *Subject) row(a Aspect) Row {
 	}
 	s.rate(&row, in, m)
 	return row
+}
+
+// nothing reports whether one of the cells was proven and measured, at 0 or less.
+func (s *Subject) nothing(cells []results.Cell, m results.Metric) bool {
+	return slices.ContainsFunc(cells, func(c results.Cell) bool {
+		x := s.Summary(c, m)
+		return x.Status == compare.StatusOK && x.Median != nil && *x.Median <= 0
+	})
 }
 
 // rate fills in costs and stars. A row of one framework has none: there is

@@ -179,6 +179,53 @@ func TestUnfinishedLeavesTheRow(t *testing.T) {
 	}
 }
 
+// Another precision or data on the host are variants of a workload that counts
+// already; alone they stand for it.
+func TestVariantsCountOnce(t *testing.T) {
+	plain := cells("train", four[:2], "tensorflow", "pytorch")
+	variant := func(change func(*results.Cell)) []results.Cell {
+		list := slices.Clone(plain)
+		for i := range list {
+			change(&list[i])
+		}
+		return list
+	}
+	half := variant(func(c *results.Cell) { c.Precision = "bf16-mixed" })
+	host := variant(func(c *results.Cell) { c.Data = "host" })
+	both := variant(func(c *results.Cell) { c.Precision, c.Data = "bf16-mixed", "host" })
+	for _, test := range []struct {
+		name   string
+		plan   []results.Cell
+		groups int
+	}{
+		{"beside the plain ones", slices.Concat(plain, half, host, both), 2},
+		{"alone", both, 2},
+		{"two that are not plain", slices.Concat(half, host), 4},
+	} {
+		if got := subject(resultstest.Config{Cells: test.plan, Noise: 0.01, Baseline: "pytorch"}).Mode("train"); len(got) != test.groups {
+			t.Errorf("%s: %d groups, want %d", test.name, len(got), test.groups)
+		}
+	}
+}
+
+// A peak that does not exceed the level after import was measured: its workload
+// leaves the row because no ratio can be taken, not because it was not finished.
+func TestPeaksThatTheImportHides(t *testing.T) {
+	run := resultstest.Run(resultstest.Config{Seed: 7, Rounds: 13, Memory: true, Cells: cells("train", four, "gorgonia", "pytorch", "jax"), Noise: 0.01, Baseline: "pytorch"})
+	for _, r := range run.Records {
+		if m := r.Memory; m != nil && (r.Cell.Backend == "gorgonia" && r.Cell.Workload == "Bbb" || r.Cell.Backend == "jax") {
+			*m.PeakPSS = *m.ImportPSS - 4096
+		}
+	}
+	row := rowOf(New(run), Memory)
+	if len(row.Groups) != 3 || len(row.Left) != 1 || row.Left[0].Key.Workload != "Bbb" || len(row.Left[0].Unfinished) != 0 || len(row.Left[0].Nothing) != 1 || row.Left[0].Nothing[0].ID != "gor" {
+		t.Errorf("%d groups, left %+v", len(row.Groups), row.Left)
+	}
+	if r := rating(t, row, "jax"); r.Rated() || r.Finished != 0 || r.Nothing != 4 {
+		t.Errorf("JAX: %+v", r)
+	}
+}
+
 // Memory is rated by what a workload cost, not by the size of a library: PyTorch
 // has 540 MiB after its import, and half of what dlbench's own engine needs above
 // that of a Go library.

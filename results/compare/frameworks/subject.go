@@ -118,15 +118,37 @@ func (s *Subject) Entries(g Group, id string) []results.Cell {
 
 // Mode are the groups of a mode with plain settings: accumulation, checkpointing
 // and a tuned allocator are variants of the same work, and would count a workload
-// twice.
+// twice; so are other precisions than f32 and data on the host, beside the plain one.
 func (s *Subject) Mode(mode string) []Group {
 	var list []Group
 	for _, g := range s.Groups {
-		if k := g.Key; k.Mode == mode && k.Accumulate <= 1 && k.Checkpoint == 0 && k.Allocator == "" {
+		if k := g.Key; k.Mode == mode && k.Accumulate <= 1 && k.Checkpoint == 0 && k.Allocator == "" && !s.variant(g) {
 			list = append(list, g)
 		}
 	}
 	return list
+}
+
+// variant reports whether the same run planned a group in f32, or with resident data,
+// as well.
+func (s *Subject) variant(g Group) bool {
+	own := g.Key
+	own.Hash = ""
+	var plain []results.Cell
+	for _, precision := range []string{own.Precision, "f32"} {
+		for _, data := range []string{own.Data, "resident"} {
+			k := own
+			k.Precision, k.Data = precision, data
+			if k != own {
+				plain = append(plain, k)
+			}
+		}
+	}
+	return slices.ContainsFunc(s.Groups, func(h Group) bool {
+		k := h.Key
+		k.Hash = ""
+		return slices.Contains(plain, k) && s.Together(h.Cells[0], g.Cells[0])
+	})
 }
 
 // The metrics of speed, and of what a workload cost in memory.
