@@ -85,34 +85,60 @@ export async function paper(open, expect, file, picture) {
   writeFileSync(file, pdf);
   const pages = (pdf.toString('latin1').match(/\/Type\s*\/Page\b(?!s)/g) || []).length;
   expect(pages > 0, 'print: the PDF has no page');
-  const lines = textOf(pdf);
-  // A word may be split over two fonts; a page without text lacks all of them.
-  const lost = words.filter((w) => !lines.some((l) => l.includes(w)));
-  expect(lost.length * 4 <= words.length, `print: the PDF lacks the text of tables: ${JSON.stringify(lost)}`);
+  const text = textOf(pdf);
+  const lost = words.filter((w) => !text.includes(w));
+  expect(lost.length === 0, `print: the PDF lacks the text of tables: ${JSON.stringify(lost)}`);
   console.log(`report-browser: PDF of ${pages} pages with the captions of ${words.length} tables`);
 }
 
-// textOf is the text of a PDF as Chromium writes it, read once by the glyph table of
-// each of its fonts: what is text in one of them is text.
+// textOf is the text of a PDF as Chromium writes it: the glyphs of each string, read by
+// the table of the font that was chosen last (Tf), in the order in which they are drawn.
 function textOf(pdf) {
-  const streams = [];
-  for (let at = 0; (at = pdf.indexOf('stream', at)) >= 0; at += 6) {
-    if (pdf.toString('latin1', at - 3, at) === 'end') continue;
-    const begin = at + (pdf[at + 6] === 13 ? 8 : 7), end = pdf.indexOf('endstream', begin);
-    try {
-      streams.push(inflateSync(pdf.subarray(begin, end)).toString('latin1'));
-    } catch { /* an image, or not compressed */ }
+  const raw = pdf.toString('latin1'), objects = new Map(), fonts = new Map();
+  for (const m of raw.matchAll(/(?:^|[\r\n])(\d+) 0 obj\b/g)) {
+    const from = m.index + m[0].length, end = raw.indexOf('endobj', from), stream = raw.indexOf('stream', from);
+    const streamed = stream >= 0 && stream < end;
+    const o = { head: raw.slice(from, streamed ? stream : end), stream: '' };
+    if (streamed) {
+      const begin = stream + (raw[stream + 6] === '\r' ? 8 : 7);
+      try {
+        o.stream = inflateSync(pdf.subarray(begin, raw.indexOf('endstream', begin))).toString('latin1');
+      } catch { /* an image, or not compressed */ }
+    }
+    objects.set(m[1], o);
   }
-  const hex = streams.filter((s) => / T[jJ]\b/.test(s) || />\s*T[jJ]/.test(s)).map((s) => [...s.matchAll(/<([0-9A-Fa-f]+)>/g)].map((m) => m[1]).join('')).join('');
-  return streams.filter((s) => s.includes('begincmap')).map((cmap) => {
-    const glyphs = new Map(), unit = (h) => parseInt(h, 16);
-    for (const [, block] of cmap.matchAll(/beginbfchar([^]*?)endbfchar/g))
-      for (const [, g, u] of block.matchAll(/<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})/g)) glyphs.set(unit(g), unit(u));
-    for (const [, block] of cmap.matchAll(/beginbfrange([^]*?)endbfrange/g))
-      for (const [, lo, hi, u] of block.matchAll(/<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>/g))
-        for (let g = unit(lo); g <= unit(hi); g++) glyphs.set(g, unit(u) + g - unit(lo));
-    let text = '';
-    for (let i = 0; i + 4 <= hex.length; i += 4) text += String.fromCharCode(glyphs.get(unit(hex.slice(i, i + 4))) ?? 0xfffd);
-    return text;
-  });
+  // The fonts by the names that the resources of pages give them.
+  for (const { head } of objects.values())
+    for (const [, name, number] of head.matchAll(/\/(F\d+) (\d+) 0 R/g)) {
+      const table = /\/ToUnicode (\d+) 0 R/.exec(objects.get(number)?.head ?? '');
+      if (table) fonts.set(name, glyphsOf(objects.get(table[1])?.stream ?? ''));
+    }
+  let text = '';
+  for (const { stream } of objects.values()) {
+    if (stream.includes('begincmap')) continue;
+    let font;
+    for (const [, name, string, list] of stream.matchAll(/\/(F\d+) [\d.+-]+ Tf|(<[0-9A-Fa-f]*>)\s*Tj|\[([^\]]*)\]\s*TJ/g)) {
+      if (name) font = fonts.get(name);
+      else if (font) for (const [, hex] of (string ?? list).matchAll(/<([0-9A-Fa-f]*)>/g)) text += font(hex);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+// glyphsOf makes a reader of strings from the table of a font: codes of as many digits
+// as its code space has.
+function glyphsOf(cmap) {
+  const glyphs = new Map(), unit = (h) => parseInt(h, 16);
+  const width = /begincodespacerange\s*<([0-9A-Fa-f]+)>/.exec(cmap)?.[1].length ?? 4;
+  for (const [, block] of cmap.matchAll(/beginbfchar([^]*?)endbfchar/g))
+    for (const [, g, u] of block.matchAll(/<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]{4})/g)) glyphs.set(unit(g), unit(u));
+  for (const [, block] of cmap.matchAll(/beginbfrange([^]*?)endbfrange/g))
+    for (const [, lo, hi, u] of block.matchAll(/<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]{4})>/g))
+      for (let g = unit(lo); g <= unit(hi); g++) glyphs.set(g, unit(u) + g - unit(lo));
+  return (hex) => {
+    let s = '';
+    for (let i = 0; i + width <= hex.length; i += width) s += String.fromCharCode(glyphs.get(unit(hex.slice(i, i + width))) ?? 0xfffd);
+    return s;
+  };
 }
