@@ -43,27 +43,30 @@ func (t text) MarshalJSON() ([]byte, error) { return json.Marshal([2]string{t.EN
 const panelsPerChart = 24
 
 // charts are the data of all charts, keyed by the id of their element.
-func (v *view) charts() (template.JS, error) {
+func (v *view) charts() (template.HTML, error) {
 	groups := v.groups[:min(len(v.groups), panelsPerChart)]
 	learned := v.learningGroups()
-	return chartData(v.documentTitle(), chartWords, map[string]chart{
+	return chartData(chartWords, map[string]chart{
 		"ec-throughput": rateChart(groups), "ec-latency": latencyChart(groups),
 		"ec-memory": memoryChart(groups), "ec-time": timeChart(groups),
 		"ec-learning": learningChart(learned[:min(len(learned), panelsPerChart)]),
 	})
 }
 
-// chartData is what the page's script draws from.
-func chartData(title text, words map[string][2]string, all map[string]chart) (template.JS, error) {
+// chartData is what the page's script draws from, packed; see ChartsOpen.
+func chartData(words map[string][2]string, all map[string]chart) (template.HTML, error) {
 	b, err := json.Marshal(struct {
 		Words  map[string][2]string `json:"words"`
 		Charts map[string]chart     `json:"charts"`
-		Title  text                 `json:"title"`
-	}{words, all, title}) // escapes <, > and &: it cannot leave its element
+	}{words, all})
 	if err != nil {
 		return "", fmt.Errorf("report: charts: %w", err)
 	}
-	return template.JS(b), nil
+	element, err := packed(b)
+	if err != nil {
+		return "", fmt.Errorf("report: charts: %w", err)
+	}
+	return template.HTML(element), nil
 }
 
 // multiples makes the axes and grids that all charts share; x and y name them.

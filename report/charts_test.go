@@ -297,6 +297,10 @@ func TestTimelineDrawings(t *testing.T) {
 		r := records(run, results.KindMemory, c.Cell)[0]
 		up, right := rising(t, plots[i], plotHeight), along(t, plots[i])
 		ps := points(t, plots[i].tags("polyline")[0])
+		if first, last := ps[0], ps[len(ps)-1]; first[1] != plotHeight || last[1] != plotHeight || first[0] != ps[1][0] || last[0] != ps[len(ps)-2][0] {
+			t.Errorf("%s: the area does not stand on the axis", c.Cell.Name())
+		}
+		ps = ps[1 : len(ps)-1]
 		if len(ps) != len(r.Memory.Timeline) {
 			t.Fatalf("%d points of %d", len(ps), len(r.Memory.Timeline))
 		}

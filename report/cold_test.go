@@ -37,7 +37,7 @@ func TestMemoryOfColdTrials(t *testing.T) {
 	}{"no cache": {plain, false}, "cold": {cold, true}, "cold and warm": {both, false}} {
 		a := compare.Analyze(tc.run)
 		for want, page := range map[string]func(*strings.Builder) error{
-			`<span lang="en">compiled cold: the compiler's memory is in it</span>`: func(b *strings.Builder) error { return HTML(b, tc.run, a) },
+			`<span lang=en>compiled cold: the compiler's memory is in it</span>`: func(b *strings.Builder) error { return HTML(b, tc.run, a) },
 			"MiB (compiled cold)":                           func(b *strings.Builder) error { return Text(b, tc.run, a, TextOptions{}) },
 			"compiled cold: the compiler's memory is in it": func(b *strings.Builder) error { return Markdown(b, tc.run, a) },
 		} {

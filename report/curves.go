@@ -32,7 +32,7 @@ type curvePlot struct {
 	Unit    text
 	X       axis
 	Levels  []gridLine
-	Borders []string // ends of epochs
+	Borders string // ends of epochs, the path of their lines in the units of curveLine; empty: none
 	Lines   []curveLine
 	Oracle  string // points; empty: none
 	Beyond  text   // that curves leave the axis
@@ -270,7 +270,7 @@ func (p *curvePlot) frame(steps, epoch int, y axis) {
 	}
 	stride := epoch * max(1, (steps/epoch+epochBorders-1)/epochBorders)
 	for at := stride; at <= steps; at += stride {
-		p.Borders = append(p.Borders, p.X.at(float64(at)))
+		p.Borders += fmt.Sprintf("M%.0f 0v%d", 1000*within(float64(at)/p.X.max), curveHeight)
 	}
 }
 

@@ -189,22 +189,9 @@ func ReadEmbedded(r io.Reader) (Embedded, error) {
 }
 
 func unpack(packed []byte) (results.Archive, error) {
-	compressed, err := base64.StdEncoding.Strict().DecodeString(string(packed))
+	data, err := unpacked(packed, results.MaxArchive)
 	if err != nil {
 		return results.Archive{}, err
-	}
-	in := bytes.NewReader(compressed)
-	z, err := gzip.NewReader(in)
-	if err != nil {
-		return results.Archive{}, err
-	}
-	z.Multistream(false)
-	data, err := io.ReadAll(io.LimitReader(z, results.MaxArchive+1))
-	if err != nil {
-		return results.Archive{}, err
-	}
-	if in.Len() > 0 && len(data) <= results.MaxArchive {
-		return results.Archive{}, fmt.Errorf("%d bytes follow the gzip stream", in.Len())
 	}
 	return results.ReadArchive(data)
 }

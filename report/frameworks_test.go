@@ -110,7 +110,7 @@ func TestFormsAgreeOnClaimsAndStars(t *testing.T) {
 	for _, c := range d.Claims {
 		row := between(t, page, `<tr role="row" id="`+c.ID+`">`, "</tr>\n")
 		verdicts[c.Verdict]++
-		if !strings.Contains(row, `<span lang="en">`+c.Verdict+`</span>`) {
+		if !strings.Contains(row, `<span lang=en>`+c.Verdict+`</span>`) {
 			t.Errorf("%s is %s in JSON, the page has %q", c.ID, c.Verdict, row)
 		}
 		for _, m := range slices.Concat(c.Measured, c.Missing) {
@@ -128,7 +128,7 @@ func TestFormsAgreeOnClaimsAndStars(t *testing.T) {
 	if verdicts["confirmed"] < 3 || verdicts["contradicted"] < 4 || verdicts["open"] < 5 {
 		t.Errorf("the fixture decides too little for this test: %v", verdicts)
 	}
-	cells := regexp.MustCompile(`<span class="vh"><span lang="en">([\d.]+) of 5 stars</span>.*?<a class="num" href="#g\d+">([\d.]+)×</a>`)
+	cells := regexp.MustCompile(`<span class=vh><span lang=en>([\d.]+) of 5 stars</span>.*?<a class="num" href="#g\d+">([\d.]+)×</a>`)
 	for _, r := range d.Stars[:3] {
 		row := between(t, page, `<tr role="row" id="`+map[string]string{"training speed": "stars-train", "inference speed": "stars-infer", "memory efficiency": "stars-memory"}[r.Aspect]+`"`, "<tr ")
 		shown := cells.FindAllStringSubmatch(row, -1)

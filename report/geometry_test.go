@@ -209,10 +209,20 @@ type options struct {
 	}
 }
 
+// chartJSON is the data of a page's charts, unpacked.
+func chartJSON(t testing.TB, page string) []byte {
+	t.Helper()
+	data, err := UnpackCharts([]byte(between(t, page, ChartsOpen, "</script>")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func chartOptions(t testing.TB, page string) options {
 	t.Helper()
 	var o options
-	if err := json.Unmarshal([]byte(between(t, page, `id="chart-data">`, "</script>")), &o); err != nil {
+	if err := json.Unmarshal(chartJSON(t, page), &o); err != nil {
 		t.Fatal(err)
 	}
 	return o

@@ -71,7 +71,7 @@ func HistoryHTML(w io.Writer, h history.History) error {
 		return fmt.Errorf("report: history: %w", err)
 	}
 	title := text{"dlbench history", "dlbench 历史"}
-	options, err := chartData(title, historyWords, map[string]chart{"ec-history": v.chart()})
+	options, err := chartData(historyWords, map[string]chart{"ec-history": v.chart()})
 	if err != nil {
 		return err
 	}

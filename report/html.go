@@ -52,10 +52,19 @@ func newPage(v *view) (*page, error) {
 		note   text
 		err    error
 	}
-	packed := make(chan records, 1) // beside the sections: it takes a third of the time
+	archived := make(chan records, 1) // beside the sections: it takes a third of the time
 	go func() {
 		html, note, err := v.embed()
-		packed <- records{html, note, err}
+		archived <- records{html, note, err}
+	}()
+	type drawings struct {
+		packed template.HTML
+		err    error
+	}
+	drawn := make(chan drawings, 1)
+	go func() {
+		html, err := v.charts()
+		drawn <- drawings{html, err}
 	}()
 	p := &page{
 		Suite: line(v.run.Meta.Suite), Hero: v.hero(), Stars: v.stars(), Claims: v.claims(), Deployment: v.deployment(),
@@ -63,23 +72,27 @@ func newPage(v *view) (*page, error) {
 		Fairness: v.fairness(), Proof: v.proof(), Disturbance: v.disturbances(), Failures: v.failures(),
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
 	}
-	for i, s := range []*section{
+	for _, s := range []*section{
 		&p.Stars.section, &p.Claims.section,
 		&p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section, &p.Learning.section,
 		&p.Proof.section, &p.Deployment.section, &p.Models.section, &p.Fairness.section, &p.Disturbance.section, &p.Failures.section, &p.Summary.section, &p.Method.section,
 	} {
-		s.No = i + 1
+		if s.ID == "" { // a run has nothing for it
+			continue
+		}
+		s.No = len(p.Nav) + 1
 		p.Nav = append(p.Nav, *s)
 	}
-	options, err := v.charts()
-	if err != nil {
-		return nil, err
+	interactive := <-drawn
+	if interactive.err != nil {
+		return nil, interactive.err
 	}
-	if p.pageParts, err = newPageParts(v.documentTitle(), options); err != nil {
+	var err error
+	if p.pageParts, err = newPageParts(v.documentTitle(), interactive.packed); err != nil {
 		return nil, err
 	}
 	p.Form = form()
-	r := <-packed
+	r := <-archived
 	p.Packed, p.Raw.Note = r.packed, r.note
 	return p, r.err
 }

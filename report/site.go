@@ -191,7 +191,7 @@ type siteRun struct {
 // HTML writes the index of the site.
 func (s Site) HTML(w io.Writer) error {
 	title := text{"dlbench results", "dlbench 结果"}
-	options, err := chartData(title, map[string][2]string{}, map[string]chart{})
+	options, err := chartData(map[string][2]string{}, map[string]chart{})
 	if err != nil {
 		return err
 	}

@@ -13,10 +13,11 @@ import (
 	"github.com/dlbench/dlbench/results/resultstest"
 )
 
-// sized is a run of so many cells of ten backends, with 20 timed trials each, as
-// articles-small has them: some tens of blocks, a check and a memory trial.
+// sized is a run of so many cells, three backends to a workload and settings, with 20
+// timed trials each, as ragged as a real run: blocks, losses, timelines and peaks
+// that never come twice, a learning curve of 40 steps, a memory trial of 3 seconds.
 func sized(n, samples int) results.Run {
-	const backends = 10
+	const backends = 3
 	var cells []results.Cell
 	for i := range n {
 		batch := 1 + i/backends
@@ -25,7 +26,10 @@ func sized(n, samples int) results.Run {
 			Device: "cpu", Data: "resident", Batch: batch, Accumulate: 1, Threads: 1, Backend: fmt.Sprintf("b%d", 1+i%backends),
 		})
 	}
-	return resultstest.Run(resultstest.Config{Seed: 1, Cells: cells, Rounds: 20, Samples: samples, Noise: 0.02, Memory: true, Check: true, Baseline: "b1"})
+	return resultstest.Run(resultstest.Config{
+		Seed: 1, Cells: cells, Rounds: 20, Samples: samples, Noise: 0.02, Memory: true, Check: true, Baseline: "b1",
+		Ragged: true, CurveSteps: 40, TimelinePoints: 300,
+	})
 }
 
 // A page that people send to one another stays small.

@@ -14,8 +14,7 @@ type timeline struct {
 	Backend identity
 	Raw     string
 	X       axis
-	Line    string   // points of a polyline, x in 0 to 1000, y in 0 to plotHeight, downwards
-	Area    string   // the same, closed along the bottom
+	Line    string   // points of a polyline, x in 0 to 1000, y in 0 to plotHeight, downwards; from the bottom and back to it
 	Phases  []bar    // of the strip below
 	Borders []string // positions of the phase borders inside the plot
 	Peak    text
@@ -122,9 +121,8 @@ func (t timelines) plot(c *cell) timeline {
 		points = append(points, fmt.Sprintf("%.0f,%.1f", x, plotHeight*(1-within(float64(q.RSS)/(1<<20)/t.Y.max))))
 		peak = max(peak, q.RSS)
 	}
-	p.Line = strings.Join(points, " ")
 	first, _, _ := strings.Cut(points[0], ",")
-	p.Area = fmt.Sprintf("%s,%d %s %.0f,%d", first, plotHeight, p.Line, x, plotHeight)
+	p.Line = fmt.Sprintf("%s,%d %s %.0f,%[2]d", first, plotHeight, strings.Join(points, " "), x)
 	p.Peak = textf("peak %s", "峰值 %s", mebibytes(float64(peak)))
 	at := 0.0
 	var words []text

@@ -2,13 +2,13 @@
 'use strict';
 var root = document.documentElement;
 var en = document.getElementById('lang-en'), zh = document.getElementById('lang-zh');
-var data = JSON.parse(document.getElementById('chart-data').textContent), drawn = {};
+var titles = [document.title, root.getAttribute('data-title') || document.title], data, drawn = {};
 root.classList.add('js');
 
 function language() { return zh.checked ? 1 : 0; }
 function languageChanged() {
   root.lang = zh.checked ? 'zh-Hans' : 'en';
-  document.title = data.title[language()];
+  document.title = titles[language()];
   redraw();
 }
 en.addEventListener('change', languageChanged);
@@ -62,10 +62,19 @@ function option(c, width) {
   return { option: o, height: legend + Math.ceil(n / columns) * (head + c.row + foot) };
 }
 
-// What is packed is base64 of gzip.
+// What is packed is base64 of gzip. A browser that cannot unpack it says so to who waits.
 function unpacked(id) {
-  var packed = Uint8Array.from(atob(document.getElementById(id).textContent), function (c) { return c.charCodeAt(0); });
-  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).blob();
+  return Promise.resolve().then(function () {
+    var packed = Uint8Array.from(atob(document.getElementById(id).textContent), function (c) { return c.charCodeAt(0); });
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).blob();
+  });
+}
+
+// The data of the charts are unpacked once the first of them is opened.
+var loading;
+function withData() {
+  if (!loading) loading = unpacked('chart-data').then(function (b) { return b.text(); }).then(function (json) { data = JSON.parse(json); });
+  return loading;
 }
 
 // The library runs once a chart is opened; the policy of the page knows its hash.
@@ -81,7 +90,7 @@ function withLibrary() {
 
 function draw(id) {
   var el = document.getElementById(id);
-  withLibrary().then(function () {
+  Promise.all([withLibrary(), withData()]).then(function () {
     var made = option(data.charts[id], el.clientWidth);
     el.style.height = made.height + 'px';
     if (!drawn[id]) drawn[id] = echarts.init(el, null, { renderer: 'canvas' });

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/dlbench/dlbench/report"
 )
 
 // chartsOf are the charts of a page's data, by the ids of their elements.
@@ -21,12 +24,23 @@ func chartsOf(script *html.Node) (map[string]any, bool) {
 	return charts, ok
 }
 
-func decode(script *html.Node) (map[string]any, bool) {
+// chartText is what the element of the charts' data holds, unpacked; false where
+// that cannot be.
+func chartText(script *html.Node) ([]byte, bool) {
 	var b strings.Builder
 	for c := range script.ChildNodes() {
 		b.WriteString(c.Data)
 	}
-	d := json.NewDecoder(strings.NewReader(b.String()))
+	data, err := report.UnpackCharts([]byte(b.String()))
+	return data, err == nil
+}
+
+func decode(script *html.Node) (map[string]any, bool) {
+	text, ok := chartText(script)
+	if !ok {
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var data map[string]any
 	return data, d.Decode(&data) == nil && data != nil
@@ -37,7 +51,7 @@ func (w *walker) charts(a, b *html.Node) {
 	says, ok := decode(a)
 	means, _ := decode(b)
 	if !ok {
-		w.add(place{}, "data of the charts", "not JSON", "JSON")
+		w.add(place{}, "data of the charts", "no packed JSON", "packed JSON")
 		return
 	}
 	n := len(w.found)
@@ -102,7 +116,7 @@ func present(v any, there bool) string {
 // chartData are the charts of a page.
 func chartData(page *html.Node) map[string]any {
 	for n := range all(page) {
-		if isElement(n, "script") && attribute(n, "id") == "chart-data" {
+		if isCharts(n) {
 			charts, _ := chartsOf(n)
 			return charts
 		}

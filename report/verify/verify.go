@@ -108,11 +108,19 @@ func parse(page, again []byte) (says, means *html.Node, err error) {
 }
 
 // bare is a page without what its records are packed to, which holds the same runs
-// in other bytes where another version of Go compressed them. Their place stays.
+// in other bytes where another version of Go compressed them, and with the data of
+// its charts unpacked. Their places stay.
 func bare(page []byte) []byte {
 	before, rest, _ := bytes.Cut(page, []byte(report.RecordsOpen))
 	_, after, _ := bytes.Cut(rest, []byte("</script>"))
-	return slices.Concat(before, []byte(report.RecordsOpen), after)
+	page = slices.Concat(before, []byte(report.RecordsOpen), after)
+	before, rest, _ = bytes.Cut(page, []byte(report.ChartsOpen))
+	packed, after, ends := bytes.Cut(rest, []byte("</script>"))
+	data, err := report.UnpackCharts(packed)
+	if !ends || err != nil {
+		return page
+	}
+	return slices.Concat(before, []byte(report.ChartsOpen), data, after)
 }
 
 func firstDifference(a, b []byte) (at int, inA, inB string) {

@@ -46,6 +46,32 @@ func edited(t testing.TB, page, old, new string) string {
 	return strings.Replace(page, old, new, 1)
 }
 
+// repacked is a page with the data of its charts changed, packed at that level.
+func repacked(t testing.TB, page string, level int, change func(string) string) string {
+	t.Helper()
+	before, rest, _ := strings.Cut(page, report.ChartsOpen)
+	packed, after, _ := strings.Cut(rest, "</script>")
+	data, err := report.UnpackCharts([]byte(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return before + report.ChartsOpen + packedAt(level, change(string(data))) + "</script>" + after
+}
+
+func packedAt(level int, data string) string {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, level)
+	io.WriteString(z, data)
+	z.Close()
+	return base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+// editedCharts is a page with the one place of its charts' data that is named replaced.
+func editedCharts(t testing.TB, page, old, new string) string {
+	t.Helper()
+	return repacked(t, page, gzip.DefaultCompression, func(data string) string { return edited(t, data, old, new) })
+}
+
 func TestTamperingIsSeen(t *testing.T) {
 	run := resultstest.Golden()
 	page := render(t, run)
@@ -73,9 +99,12 @@ func TestTamperingIsSeen(t *testing.T) {
 		{"the Chinese of a badge", after(`<section id="throughput"`, `尚无定论</span>`, `更快</span>`), []string{"更快", "尚无定论"}},
 		{"the answer", edited(t, page, "dlbench eager is faster in 4 of 5", "dlbench eager is faster in 5 of 5"), []string{"5 of 5"}},
 		{"a mark in a figure", after(`<section id="throughput"`, ` cx="`, ` cx="9`), []string{"attribute cx of circle"}},
-		{"a value of a chart", after(`id="chart-data"`, `"value":[1,`, `"value":[1,9`), []string{"data of the charts.charts.", ".data["}},
-		{"a series of a chart", after(`id="chart-data"`, `"series":[`, `"series":[{"name":"other"},`), []string{"data of the charts", "series"}},
-		{"charts that are no JSON", after(`id="chart-data"`, `>{`, `>{,`), []string{"not JSON"}},
+		{"a value of a chart", editedCharts(t, page, `"value":[1,`, `"value":[1,9`), []string{"data of the charts.charts.", ".data["}},
+		{"a series of a chart", editedCharts(t, page, `"series":[`, `"series":[{"name":"other"},`), []string{"data of the charts", "series"}},
+		{"charts that are no JSON", editedCharts(t, page, `{`, `{,`), []string{"no packed JSON"}},
+		{"charts with white space", editedCharts(t, page, `{`, `{ `), []string{"data of the charts", "other bytes"}},
+		{"charts that are not packed", edited(t, page, report.ChartsOpen, report.ChartsOpen+"{"), []string{"no packed JSON"}},
+		{"charts twice", edited(t, page, "</body>", report.ChartsOpen+"</script></body>"), []string{"<script>"}},
 		{"an extra row", after(`<section id="throughput"`, `<tbody>`, `<tbody><tr><th scope="row">Magic</th><td>99</td></tr>`), []string{"row", "Magic", `the records say "nothing"`}},
 		{"a hidden row", after(`<section id="throughput"`, `<tbody>`, `<tbody><tr hidden><th scope="row">Magic</th><td>99</td></tr>`), []string{"row", "Magic"}},
 		{"a row made hidden", after(`<section id="throughput"`, `<tbody><tr`, `<tbody><tr hidden`), []string{"attribute hidden of tr", `the page says ""`, `the records say "nothing"`}},
@@ -145,7 +174,7 @@ func removeRow(t testing.TB, page string) string {
 	return page[:i] + page[i+n+len("</tr>"):]
 }
 
-// Records that another Go compressed otherwise are the same records.
+// Records and charts that another Go compressed otherwise are the same ones.
 func TestCompressionDoesNotMatter(t *testing.T) {
 	page := render(t, resultstest.Golden())
 	_, packed, _ := strings.Cut(page, report.RecordsOpen)
@@ -164,7 +193,9 @@ func TestCompressionDoesNotMatter(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored.Close()
-	r, err := Page([]byte(strings.Replace(page, packed, base64.StdEncoding.EncodeToString(b.Bytes()), 1)))
+	page = strings.Replace(page, packed, base64.StdEncoding.EncodeToString(b.Bytes()), 1)
+	page = repacked(t, page, gzip.NoCompression, func(data string) string { return data })
+	r, err := Page([]byte(page))
 	if err != nil || !r.Agrees() {
 		t.Errorf("%v, %v", r.Differences, err)
 	}
@@ -187,7 +218,7 @@ func TestOtherForm(t *testing.T) {
 		fewer      bool   // were compared
 	}{
 		{"a number", after("13.3\u00a0k", "15.3\u00a0k"), "", false},
-		{"a chart", edited(t, page, `"value":[1,`, `"value":[1,9`), "", false},
+		{"a chart", editedCharts(t, page, `"value":[1,`, `"value":[1,9`), "", false},
 		{"a script", edited(t, page, "</body>", "<script>alert(1)</script></body>"), "", false},
 		{"a verdict in English", after(`undecided</span>`, `faster</span>`), "faster", false},
 		{"a verdict in Chinese", after(`尚无定论</span>`, `更快</span>`), "更快", false},
@@ -195,7 +226,7 @@ func TestOtherForm(t *testing.T) {
 		{"the colour of a verdict", after(`badge b-open`, `badge b-faster`), "b-faster", false},
 		{"a word of another version", after(`undecided</span>`, `cannot tell</span>`), "", true},
 		{"forged under another caption", strings.ReplaceAll(page, `<caption id="`, `<caption>.</caption><caption id="`), "", true},
-		{"forged under other heads", strings.ReplaceAll(page, `<th scope="col">`, `<th scope="col">.`), "", true},
+		{"forged under other heads", strings.ReplaceAll(page, `<th scope=col>`, `<th scope=col>.`), "", true},
 		{"a row with a verdict", after(`<tbody>`, `<tbody><tr><th>Magic</th><td><span class="badge">faster</span></td></tr>`), "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -283,11 +314,11 @@ func TestHostileRunsAgree(t *testing.T) {
 // What the walk does not see, such as other white space, Page tells by its bytes:
 // TestBytesBeyondTheWalk.
 func FuzzDocuments(f *testing.F) {
-	const good = `<section id="s"><table><caption>x</caption><thead><tr><th>a<th>b<tbody><tr><th>r<td><span class="badge">faster</span></table></section><script id="chart-data">{"charts":{"c":{"a":[1,2]}}}</script>`
+	good := `<section id="s"><table><caption>x</caption><thead><tr><th>a<th>b<tbody><tr><th>r<td><span class="badge">faster</span></table></section><script id="chart-data">` + packedAt(gzip.DefaultCompression, `{"charts":{"c":{"a":[1,2]}}}`) + `</script>`
 	f.Add(good, good)
 	f.Add(good, strings.Replace(good, "faster", "slower", 1))
 	f.Add(good, "<table><caption>x</caption><thead><tr><th>a<tbody><tr><td>b<td><table><tr>")
-	f.Add("<p>"+strings.Repeat("<b><i>", 400), strings.Repeat("<tr><td>", 400)+"<script id=chart-data>{\"charts\":"+strings.Repeat("[", 400))
+	f.Add("<p>"+strings.Repeat("<b><i>", 400), strings.Repeat("<tr><td>", 400)+"<script id=chart-data>"+packedAt(0, `{"charts":`+strings.Repeat("[", 400)))
 	f.Fuzz(func(t *testing.T, page, again string) {
 		says, means, err := parse([]byte(page), []byte(again))
 		if err != nil {

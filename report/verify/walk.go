@@ -42,7 +42,15 @@ func (w *walker) sum(n *html.Node) uint64 {
 	for _, a := range n.Attr {
 		fmt.Fprintf(h, " %q %q=%q", a.Namespace, a.Key, a.Val)
 	}
-	if !isRecords(n) {
+	var text []byte // of charts: another Go may pack the same data to other bytes
+	packed := false
+	if isCharts(n) {
+		text, packed = chartText(n)
+	}
+	switch {
+	case packed:
+		h.Write(text)
+	case !isRecords(n):
 		for c := range n.ChildNodes() {
 			fmt.Fprintf(h, " %d", w.sum(c))
 		}
@@ -54,6 +62,10 @@ func (w *walker) sum(n *html.Node) uint64 {
 
 func isRecords(n *html.Node) bool {
 	return isElement(n, "script") && attribute(n, "id") == "records"
+}
+
+func isCharts(n *html.Node) bool {
+	return isElement(n, "script") && attribute(n, "id") == "chart-data"
 }
 
 // nodes compares two nodes that stand in the same place.
@@ -72,7 +84,7 @@ func (w *walker) nodes(a, b *html.Node, at place) {
 	at = at.enter(b)
 	w.attributes(a, b, at)
 	switch {
-	case isElement(b, "script") && attribute(b, "id") == "chart-data":
+	case isCharts(b):
 		w.charts(a, b)
 		return
 	case isElement(b, "script"), isElement(b, "style"):

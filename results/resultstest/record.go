@@ -13,6 +13,9 @@ import (
 
 const mib = 1 << 20
 
+// activationWidths are the bytes of an activation where they are not 4.
+var activationWidths = map[string]int64{"bf16-mixed": 2, "f16-mixed": 2, "f64": 8}
+
 // work counts one step of the workloads of Cells.
 func work(c results.Cell) results.Work {
 	perExample := map[string]results.Work{
@@ -25,6 +28,9 @@ func work(c results.Cell) results.Work {
 		w = perExample["Mlp"]
 	}
 	w.Examples = int64(c.Batch)
+	if width, ok := activationWidths[c.Precision]; ok {
+		w.ActivationBytes = w.ActivationBytes * width / 4
+	}
 	w.ModelFLOPs *= w.Examples
 	w.ActivationBytes *= w.Examples
 	w.InputBytes = w.Examples * 788 // 28x28 pixels and a label of 4 bytes
@@ -33,25 +39,36 @@ func work(c results.Cell) results.Work {
 		return w
 	}
 	w.GradientBytes, w.OptimizerBytes = w.ParamBytes, 2*w.ParamBytes // Adam
+	if k, n := int64(max(1, c.Accumulate)), int64(max(1, c.Checkpoint)); k*n > 1 {
+		w.KeptBytes = w.ActivationBytes / (k * n)
+	}
 	return w
 }
 
 // curve is how every cell of a workload learned: its losses fall and its
-// accuracy rises alike on all backends, but for an error of the last digits.
-func curve(c results.Cell) *results.Curve {
-	if c.Mode != "train" {
+// accuracy rises alike on all backends, but for an error of the last digits. Ragged
+// ones scatter from batch to batch and have the digits of float32.
+func (c Config) curve(cell results.Cell) *results.Curve {
+	if cell.Mode != "train" {
 		return nil
 	}
-	const steps, epoch = 20, 4
-	off := 1e-7 * float64(len(c.Backend))
-	l := &results.Curve{Examples: c.Batch, Epoch: epoch}
-	for i := range steps {
+	const epoch = 4
+	batches := rand.New(rand.NewPCG(c.Seed, hash(results.KindCheck, 0, cell.Group()))) // the same for all backends
+	own := rand.New(rand.NewPCG(c.Seed, hash(results.KindCheck, 1, cell)))
+	off := 1e-7 * float64(len(cell.Backend))
+	l := &results.Curve{Examples: cell.Batch, Epoch: epoch}
+	for i := range c.CurveSteps {
 		loss := 0.2 + 2.1*math.Exp(-float64(i)/8)
-		l.Losses = append(l.Losses, loss*(1+off))
-		if i < 12 {
+		got := loss * (1 + off)
+		if c.Ragged {
+			loss *= math.Exp(0.05 * batches.NormFloat64())
+			got = float64(float32(loss * (1 + 1e-6*own.NormFloat64())))
+		}
+		l.Losses = append(l.Losses, got)
+		if i < 12 || c.Ragged {
 			l.Oracle = append(l.Oracle, loss)
 		}
-		l.Correct = append(l.Correct, c.Batch*(2+i)/(steps+4))
+		l.Correct = append(l.Correct, cell.Batch*(2+i)/(c.CurveSteps+4))
 	}
 	return l
 }
@@ -89,7 +106,7 @@ func (c Config) record(kind string, round, order int, cell results.Cell, rng *ra
 	}
 	measured := slices.DeleteFunc(slices.Clone(results.Phases), func(name string) bool { return name == "learn" })
 	for i, name := range measured {
-		p := results.Phase{Name: name, HWM: ptr(imported(cell) + int64(i)*w.ParamBytes + w.ActivationBytes)}
+		p := results.Phase{Name: name, HWM: ptr(imported(cell) + int64(i)*w.ParamBytes + held(w))}
 		switch name {
 		case "import":
 			p.WallNS, p.HWM = 30e6+rng.Int64N(5e6), ptr(imported(cell))
@@ -125,7 +142,7 @@ func (c Config) record(kind string, round, order int, cell results.Cell, rng *ra
 		r.Check = &results.Check{Status: "unproven", Reason: "no oracle for an opaque workload"}
 	}
 	if kind == results.KindCheck && !f.Unproven {
-		r.Check.Curve = curve(cell)
+		r.Check.Curve = c.curve(cell)
 	}
 	r.Disturb = &results.Disturbance{StealNS: ptr(int64(0)), PSICPUNS: ptr(int64(1e6)), OthersCPUNS: ptr(int64(2e6)), CanaryNS: 5_000_000 + rng.Int64N(50_000)}
 	if f.Disturbed {
@@ -134,9 +151,37 @@ func (c Config) record(kind string, round, order int, cell results.Cell, rng *ra
 		r.Disturb.CanaryNS = 9_000_000
 	}
 	if kind == results.KindMemory {
-		r.Memory = memory(cell, w, r.WallNS-r.Phases[0].WallNS, rng)
+		r.Memory = c.memory(cell, w, r.WallNS-r.Phases[0].WallNS, rng)
+	}
+	if c.Ragged {
+		roughen(&r, rng)
 	}
 	return r
+}
+
+// roughen gives a trial the digits that a real one has: peaks end at any page, and
+// what else happens on a host is never the same twice.
+func roughen(r *results.Record, rng *rand.Rand) {
+	const page = 4096
+	for i := range r.Phases {
+		if p := &r.Phases[i]; p.HWM != nil {
+			p.HWM = ptr(*p.HWM + page*rng.Int64N(64))
+		}
+	}
+	for _, ns := range []*int64{r.Disturb.PSICPUNS, r.Disturb.OthersCPUNS} {
+		*ns += rng.Int64N(1e6)
+	}
+	if r.Memory != nil {
+		less := int64(0) // levels stay for a while
+		for i := range r.Memory.Timeline {
+			if rng.IntN(4) == 0 {
+				less = page * rng.Int64N(16)
+			}
+			p := &r.Memory.Timeline[i]
+			p.NS += rng.Int64N(1e5)
+			p.RSS -= less
+		}
+	}
 }
 
 // measure fills in the measured segment: blocks of one step that scatter by
@@ -165,21 +210,29 @@ func (c Config) measure(r *results.Record, p *results.Phase, step float64, rng *
 	r.FinalCheck = &results.Check{Status: "ok", Got: *r.Loss, Want: *r.Loss, Ceiling: 4e-4}
 }
 
+// held are the bytes of activations that a step holds at its peak.
+func held(w results.Work) int64 {
+	if w.KeptBytes > 0 {
+		return w.KeptBytes
+	}
+	return w.ActivationBytes
+}
+
 // memory makes a memory trial's outcome, the timeline over the wall nanoseconds
 // after the import; one cell has a figure that could not be read.
-func memory(c results.Cell, w results.Work, wall int64, rng *rand.Rand) *results.Memory {
-	base := imported(c)
-	peak := base + 4*w.ParamBytes + 2*w.ActivationBytes + rng.Int64N(mib)
+func (c Config) memory(cell results.Cell, w results.Work, wall int64, rng *rand.Rand) *results.Memory {
+	base := imported(cell)
+	peak := base + 4*w.ParamBytes + 2*held(w) + rng.Int64N(mib)
 	m := &results.Memory{ImportPSS: &base, PeakPSS: &peak, PeakRSS: ptr(peak + 3*mib), Absent: map[string]string{"device": "no GPU"}}
-	if strings.HasPrefix(c.Backend, "g") && c.Workload == "Mlp" && c.Mode == "infer" {
+	if strings.HasPrefix(cell.Backend, "g") && cell.Workload == "Mlp" && cell.Mode == "infer" {
 		m.PeakPSS = nil
 		m.Absent["peak_pss"] = "smaps_rollup: permission denied"
 	}
-	const points = 40
-	for i := range int64(points) {
+	points := int64(c.TimelinePoints)
+	for i := range points {
 		rss := base
-		if i >= 10 {
-			rss += (peak - base) * min(i-9, 20) / 20
+		if j := 40 * i / points; j >= 10 {
+			rss += (peak - base) * min(j-9, 20) / 20
 		}
 		m.Timeline = append(m.Timeline, results.Point{NS: wall * i / points, RSS: rss})
 	}

@@ -33,9 +33,17 @@ type Config struct {
 	Faults []Fault
 	// Memory adds one memory trial per cell, Check one check trial.
 	Memory, Check bool
-	Baseline      string // "": gorgonia
+	// MemoryTrials adds so many memory trials per cell in place of one.
+	MemoryTrials int
+	Baseline     string // "": gorgonia
 	// Samples is the number of measured blocks of a trial; 0: 20.
 	Samples int
+	// CurveSteps is the number of steps of a learning curve; 0: 20. TimelinePoints is
+	// that of the samples of a memory trial; 0: 40.
+	CurveSteps, TimelinePoints int
+	// Ragged gives curves, timelines and peaks the scatter and the digits of a real
+	// run: smooth ones compress to a fraction of its size.
+	Ragged bool
 }
 
 // Fault makes trials of a cell end otherwise than ok, or carry a warning.
@@ -104,13 +112,14 @@ func Run(c Config) results.Run {
 	c = c.withDefaults()
 	run := results.Run{Dir: "testdata", Meta: meta(c)}
 	clock := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	add := func(kind string, round, order int, cell results.Cell) {
+	nth := func(n int, kind string, round, order int, cell results.Cell) {
 		// A stream per trial: adding a cell or a fault changes no other trial.
-		r := c.record(kind, round, order, cell, rand.New(rand.NewPCG(c.Seed, hash(kind, round, cell))))
+		r := c.record(kind, round, order, cell, rand.New(rand.NewPCG(c.Seed, hash(kind, round+n, cell))))
 		r.Start = clock.Format(time.RFC3339Nano)
 		clock = clock.Add(time.Duration(r.WallNS))
 		run.Records = append(run.Records, r)
 	}
+	add := func(kind string, round, order int, cell results.Cell) { nth(0, kind, round, order, cell) }
 	for _, cell := range c.Cells {
 		if c.Check {
 			add(results.KindCheck, 0, 0, cell)
@@ -123,8 +132,8 @@ func Run(c Config) results.Run {
 		}
 	}
 	for _, cell := range c.Cells {
-		if c.Memory {
-			add(results.KindMemory, 0, 0, cell)
+		for n := range c.MemoryTrials {
+			nth(n, results.KindMemory, 0, 0, cell)
 		}
 	}
 	return run
@@ -187,6 +196,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Samples == 0 {
 		c.Samples = 20
+	}
+	if c.CurveSteps == 0 {
+		c.CurveSteps = 20
+	}
+	if c.TimelinePoints == 0 {
+		c.TimelinePoints = 40
+	}
+	if c.Memory && c.MemoryTrials == 0 {
+		c.MemoryTrials = 1
 	}
 	return c
 }
