@@ -23,6 +23,7 @@ type page struct {
 	Ratios      ratioSection
 	Roofline    rooflineSection
 	Memory      memorySection
+	Modes       modesSection
 	Time        timeSection
 	Learning    learningSection
 	Fairness    fairnessSection
@@ -68,13 +69,13 @@ func newPage(v *view) (*page, error) {
 	}()
 	p := &page{
 		Suite: line(v.run.Meta.Suite), Hero: v.hero(), Stars: v.stars(), Claims: v.claims(), Deployment: v.deployment(),
-		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Ratios: v.ratios(), Roofline: v.roofline(), Memory: v.memory(), Time: v.time(), Learning: v.learning(),
+		Summary: v.summary(), Throughput: v.throughput(), Latency: v.latency(), Ratios: v.ratios(), Roofline: v.roofline(), Memory: v.memory(), Modes: v.modes(), Time: v.time(), Learning: v.learning(),
 		Fairness: v.fairness(), Proof: v.proof(), Disturbance: v.disturbances(), Failures: v.failures(),
 		Models: v.models(), Method: v.method(), Raw: v.raw(),
 	}
 	for _, s := range []*section{
 		&p.Stars.section, &p.Claims.section,
-		&p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section, &p.Learning.section,
+		&p.Throughput.section, &p.Latency.section, &p.Ratios.section, &p.Roofline.section, &p.Time.section, &p.Memory.section, &p.Modes.section, &p.Learning.section,
 		&p.Proof.section, &p.Deployment.section, &p.Models.section, &p.Fairness.section, &p.Disturbance.section, &p.Failures.section, &p.Summary.section, &p.Method.section,
 	} {
 		if s.ID == "" { // a run has nothing for it

@@ -15,6 +15,7 @@ type memorySection struct {
 	Panels  []memoryPanel
 	Left    text           // timelines that are not drawn
 	Devices []deviceMemory // of cells on a GPU
+	Ahead   forecastTable  // what was expected
 }
 
 type memoryPanel struct {
@@ -22,6 +23,7 @@ type memoryPanel struct {
 	Model         text // what the analysis counts
 	Axis          axis
 	Rows          []memoryRow
+	Notes         []doubt // why peaks differ between trials, what large rests hold
 	Times         timelines
 }
 
@@ -38,6 +40,8 @@ type memoryRow struct {
 	RSS     string
 	Timed   string // peak resident bytes while measuring, from timed trials
 	Cold    bool   // the compiler's memory is in it
+	Spread  text   // of the peaks of the cell's memory trials; empty: there is one
+	Apart   bool   // by more than steadyPeaks
 	Why     text
 }
 
@@ -51,11 +55,14 @@ type part struct {
 // countedParts are the classes of bytes that a step's work must hold, in the order of
 // the bars. Older records count parameters and activations only. With accumulation
 // the activations and inputs of one micro-batch are there at a time; which
-// activations a step with checkpoints keeps is not known.
+// activations a step with checkpoints keeps stands in records that count it.
 func countedParts(c results.Cell, w results.Work) []part {
 	k := int64(max(1, c.Accumulate))
 	w.ActivationBytes, w.InputBytes = w.ActivationBytes/k, w.InputBytes/k
-	if c.Checkpoint > 0 {
+	switch {
+	case w.KeptBytes > 0:
+		w.ActivationBytes = w.KeptBytes
+	case c.Checkpoint > 0:
 		w.ActivationBytes = 0
 	}
 	parts := []part{
@@ -109,7 +116,7 @@ func (v *view) memory() memorySection {
 	if drawn := plottedTimelines - left; drawn < watched {
 		s.Left = textf("Timelines of %d of %d cells are drawn; the records hold all of them.", "共 %[2]d 个单元，此处画出 %[1]d 条时间线；其余见原始记录。", drawn, watched)
 	}
-	s.Devices = v.deviceMemories()
+	s.Devices, s.Ahead = v.deviceMemories(), v.forecasts()
 	return s
 }
 
@@ -234,6 +241,7 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 	p.Axis = newAxis(top/mib, round3, text{"PSS in MiB, from zero", "PSS，单位 MiB，从零起"})
 	for _, c := range g.cells {
 		p.Rows = append(p.Rows, c.memoryRow(p.Axis))
+		p.Notes = c.memoryNotes(p.Notes)
 	}
 	return p
 }
@@ -251,7 +259,12 @@ func modelBytes(c results.Cell, w results.Work) text {
 	if c.Accumulate > 1 {
 		t = textf("%s; of a batch, one of %d micro-batches", "%s；批次按 %d 个微批中的一个计", t, c.Accumulate)
 	}
-	if c.Checkpoint > 0 && w.ActivationBytes > 0 {
+	switch {
+	case c.Mode != "train" && w.KeptBytes > 0:
+		t = textf("%s; activations: the most that are needed at the same time", "%s；激活值按同时需要的最大量计", t)
+	case c.Checkpoint > 0 && w.KeptBytes > 0:
+		t = textf("%s; activations: the outputs of the segments and the largest segment", "%s；激活值按各段的输出加最大的一段计", t)
+	case c.Checkpoint > 0 && w.ActivationBytes > 0:
 		t = textf("%s; activations: not counted with checkpoints", "%s；激活值：使用检查点时不作统计", t)
 	}
 	if w.InputBytes == 0 || c.Mode == "train" && w.GradientBytes == 0 {
@@ -310,6 +323,7 @@ func (c *cell) memoryRow(a axis) memoryRow {
 	}
 	above, _ := c.above()
 	row.Above, row.Cold = mebibytes(above), c.compiledCold()
+	row.Spread, row.Apart = c.spread()
 	const mib = 1 << 20
 	var sizes []float64
 	var classes []string
@@ -323,6 +337,9 @@ func (c *cell) memoryRow(a axis) memoryRow {
 		case partLess.class:
 			row.Rest, row.Share = "", text{"less than the count: fused, shared or not all touched", "少于算出的值：有融合、共享或未触及的部分"}
 		}
+	}
+	if above <= 0 {
+		row.Rest, row.Share = "", peakHidden
 	}
 	row.Bars, row.Read = a.stack(sizes, classes), joined(words, ", ", "，")
 	return row

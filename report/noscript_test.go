@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dlbench/dlbench/results/compare"
+	"github.com/dlbench/dlbench/results/resultstest"
 )
 
 // The page shows the same text with scripts off: that the text is in the file
@@ -42,6 +45,57 @@ func TestTextNeedsNoScripts(t *testing.T) {
 	}
 	if lines < 100 {
 		t.Errorf("the page shows %d lines, so this test shows nothing", lines)
+	}
+}
+
+// drawings counts what the drawings of a page show: the svg elements of a kind that
+// have a size, and the shapes and labels in them that can be seen. Those of closed
+// details are left out, for no reader sees them, with scripts or without.
+const drawings = `function(){
+	var seen = {};
+	var visible = function(e){
+		var r = e.getBoundingClientRect(), s = getComputedStyle(e);
+		return (r.width > 0 || r.height > 0) && s.visibility === 'visible' && s.display !== 'none' && s.opacity !== '0';
+	};
+	document.querySelectorAll('main svg').forEach(function(svg){
+		if (svg.closest('details:not([open])') || svg.parentElement.closest('svg')) return;
+		var kind = (svg.getAttribute('class') || 'badge').split(' ').pop();
+		seen[kind] = (seen[kind] || 0) + (visible(svg) ? 1 : 0);
+		svg.querySelectorAll('circle,rect,line,polyline,polygon,text,use').forEach(function(shape){
+			if (visible(shape)) seen[kind + ' ' + shape.tagName] = (seen[kind + ' ' + shape.tagName] || 0) + 1;
+		});
+	});
+	return JSON.stringify(seen);
+}`
+
+// The drawings show with scripts off, too: each kind of them, as many of each, with
+// the same shapes.
+func TestDrawingsNeedNoScripts(t *testing.T) {
+	run := resultstest.Modes()
+	path := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(path, []byte(renderHTML(t, run, compare.Analyze(run))), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b := startBrowser(t)
+	count := func(scripts bool) map[string]int {
+		seen := map[string]int{}
+		if err := json.Unmarshal([]byte(b.read(t, "file://"+path, scripts, drawings)), &seen); err != nil {
+			t.Fatal(err)
+		}
+		return seen
+	}
+	with, without := count(true), count(false)
+	for kind, n := range with {
+		if without[kind] != n {
+			t.Errorf("%s: %d show with scripts, %d without", kind, n, without[kind])
+		}
+	}
+	for kind, least := range map[string]int{
+		"strip circle": 20, "strip line": 60, "bar rect": 60, "lats circle": 20, "roofs circle": 12, "tl polyline": 20, "cvs polyline": 20, "modes circle": 20, "modes line": 10, "costs circle": 2, "axis text": 60,
+	} {
+		if without[kind] < least {
+			t.Errorf("%s: %d show, expected at least %d", kind, without[kind], least)
+		}
 	}
 }
 
@@ -155,9 +209,15 @@ func (b *browser) receive(t *testing.T) (m message) {
 	return m
 }
 
-// shown returns the text that a page shows, with its scripts on or off. The
-// functions that read it are the debugger's and run all the same.
+// shown returns the text that a page shows, with its scripts on or off.
 func (b *browser) shown(t *testing.T, url string, scripts bool) string {
+	t.Helper()
+	return b.read(t, url, scripts, "function(){return this.body.innerText}")
+}
+
+// read returns what a function reads from a page, with its scripts on or off: the
+// function is the debugger's and runs all the same.
+func (b *browser) read(t *testing.T, url string, scripts bool, function string) string {
 	t.Helper()
 	var target struct{ TargetID string }
 	b.call(t, "", "Target.createTarget", map[string]any{"url": "about:blank"}, &target)
@@ -179,6 +239,6 @@ func (b *browser) shown(t *testing.T, url string, scripts bool) string {
 	tab("DOM.resolveNode", map[string]any{"nodeId": document.Root.NodeID}, &node)
 	var called struct{ Result struct{ Value string } }
 	tab("Runtime.callFunctionOn", map[string]any{"objectId": node.Object.ObjectID, "returnByValue": true,
-		"functionDeclaration": "function(){return this.body.innerText}"}, &called)
+		"functionDeclaration": function}, &called)
 	return called.Result.Value
 }

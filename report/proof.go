@@ -14,6 +14,7 @@ type proofSection struct {
 	Verdict text
 	Badge   badge
 	Panels  []proofPanel
+	Seen    capabilityTable
 }
 
 type proofPanel struct {
@@ -95,6 +96,7 @@ func (v *view) proof() proofSection {
 	if ok < ran || ran == 0 {
 		s.Badge = badge{"i-q", "b-open", text{"not all proven", "并非全部证明"}}
 	}
+	s.Seen = v.capabilities()
 	return s
 }
 

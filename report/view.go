@@ -186,7 +186,10 @@ func (v *view) detail(c results.Cell) text {
 	if name := line(c.Workload); v.title(c.Workload).EN != name {
 		parts = append(parts, same(name))
 	}
-	parts = append(parts, modeWord(c.Mode), textf("batch %d", "批量 %d", c.Batch), same(line(c.Precision)))
+	parts = append(parts, modeWord(c.Mode), textf("batch %d", "批量 %d", c.Batch))
+	if p := line(c.Precision); p != "" {
+		parts = append(parts, same(p))
+	}
 	if c.Device != "" && c.Device != "cpu" {
 		parts = append(parts, same(line(c.Device)))
 	}
