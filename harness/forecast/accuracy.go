@@ -83,7 +83,7 @@ func (f Forecast) Against(run results.Run) ([]Compared, error) {
 		span = f.Shared
 	}
 	rows = append(rows, Compared{"whole run", span, whole, "s"})
-	const mib = 1 << 20
+
 	most := float64(f.Peak) / mib
 	return append(rows, Compared{"largest worker", Span{most, most}, float64(peakCame) / mib, "MiB"}), nil
 }

@@ -1,55 +1,76 @@
 package forecast
 
 import (
+	"math"
+
 	"github.com/dlbench/dlbench/results"
 )
 
 // estimateMemory makes the memory of a cell that no host has seen from those
-// cells of its backend that one has, as estimate makes its times: of the one that
-// holds about as much, by the ratio of what a fit to all of them says of the two.
+// cells of its backend that one has. Bytes that the shapes count are the same on
+// every backend; what a worker takes besides, for the runtime and for each
+// operation that is compiled, is fitted to the known cells. Where the workload itself is
+// known with other settings, the estimate is that cell's and the difference that the
+// shapes make.
 func estimateMemory(want Cost, pool []Cost) (above, peak, imported int64) {
 	var known []Cost
-	for _, c := range alike(want.Cell, pool) {
-		if c.above() > 0 {
+	for _, c := range pool {
+		if c.Ends == "" && c.Cell.Device == want.Cell.Device && c.above() > 0 {
 			known = append(known, c)
 		}
 	}
 	if len(known) == 0 {
 		return 0, 0, 0
 	}
-	x := fitMemory(known)
+	m := fitMemory(known)
 	near := known[0]
 	for _, c := range known[1:] {
-		if memoryDistance(want, c, x) < memoryDistance(want, near, x) {
+		if m.distance(want, c) < m.distance(want, near) {
 			near = c
 		}
 	}
-	ratio := 1.0
-	if a, b := dot(x, held(want)), dot(x, held(near)); a > 0 && b > 0 {
-		ratio = a / b
+	guess := m.of(want)
+	if near.Cell.Workload == want.Cell.Workload && near.Cell.Mode == want.Cell.Mode {
+		// The model may be off, but hardly by more than the whole of what it adds.
+		guess = max(float64(near.above())+guess-m.of(near), guess/2)
 	}
-	above = int64(float64(near.above()) * ratio)
-	// A trial's largest size is not far above that of its memory trial: what the
-	// check reads back comes on top.
-	return above, near.Imported + int64(float64(near.Peak-near.Imported)*ratio), near.Imported
+	above = int64(guess)
+	imported = near.Imported
+	// A check reads tensors back, so the largest worker is that of no memory trial.
+	return above, imported + max(above, above+near.Peak-near.Imported-near.above()), imported
 }
 
-// fitMemory says how many bytes a backend's worker grows by for each byte that
-// the shapes count, by kind (see held).
-func fitMemory(known []Cost) []float64 {
+// memoryModel is what a backend's worker takes beside the counted bytes.
+type memoryModel struct {
+	runtime float64 // bytes, whatever it runs
+	// perDoubling is in bytes: a compiler's memory grows with the operations of a
+	// step, but those of a long sequence are much alike.
+	perDoubling float64
+}
+
+// fitMemory fits the model to cells whose memory is known.
+func fitMemory(known []Cost) memoryModel {
 	var rows [][]float64
-	var grew []float64
+	var rest []float64
 	for _, c := range known {
-		rows, grew = append(rows, held(c)), append(grew, float64(c.above()))
+		rows = append(rows, []float64{mib, mib * math.Log2(1+float64(c.Calls))})
+		rest = append(rest, max(float64(c.above())-held(c), mib))
 	}
-	return fit(rows, grew)
+	x := fit(rows, rest)
+	return memoryModel{runtime: x[0] * mib, perDoubling: x[1] * mib}
 }
 
-// memoryDistance is smallest for the same workload, then for as much memory.
-func memoryDistance(want, c Cost, x []float64) float64 {
-	d := abs(logRatio(dot(x, held(want)), dot(x, held(c))))
-	if c.Cell.Workload != want.Cell.Workload {
-		d += 1
+// of is what the model says of a cell, in bytes.
+func (m memoryModel) of(c Cost) float64 {
+	return held(c) + m.runtime + m.perDoubling*math.Log2(1+float64(c.Calls))
+}
+
+// distance is smallest for the same workload with other settings, then for as much
+// memory.
+func (m memoryModel) distance(want, c Cost) float64 {
+	d := abs(logRatio(m.of(want), m.of(c)))
+	if c.Cell.Workload != want.Cell.Workload || c.Cell.Mode != want.Cell.Mode {
+		d += 10
 	}
 	for _, differs := range []bool{
 		c.Cell.Precision != want.Cell.Precision, c.Cell.Checkpoint > 0 != (want.Cell.Checkpoint > 0),
@@ -63,18 +84,23 @@ func memoryDistance(want, c Cost, x []float64) float64 {
 	return d
 }
 
-// held is what a worker holds for a cell by kind: what any program costs, in MiB;
-// parameters with gradients and the optimizer's state; activations that are there
-// at the same time; one batch; and the operations that compiled code is made of.
-func held(c Cost) []float64 {
+// held is what a worker holds of a cell's tensors: parameters with gradients and
+// the optimizer's state, and a quarter more of what they are loaded from; activations
+// that are there at the same time, and half as much again for their gradients and
+// what ops keep besides; the batches.
+func held(c Cost) float64 {
 	w := c.Work
-	state := w.ParamBytes + w.GradientBytes + w.OptimizerBytes
 	kept := w.KeptBytes
 	if kept == 0 { // costs of older versions
 		kept = w.ActivationBytes / int64(max(1, c.Cell.Accumulate))
 	}
-	return []float64{1 << 20, float64(state), float64(kept), float64(w.InputBytes), float64(c.Calls) * 1024}
+	return 1.25*float64(w.ParamBytes+w.GradientBytes+w.OptimizerBytes) + 1.5*float64(kept) + batches*float64(w.InputBytes)
 }
+
+const mib = 1 << 20
+
+// batches are those of a shipped workload, and the one that is read.
+const batches = 9
 
 // above is how much the worker grew over the level after its import.
 func (c Cost) above() int64 {
