@@ -6,7 +6,10 @@
 // and NaN stays NaN.
 package half
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // Format is a 16-bit floating-point format.
 type Format uint8
@@ -37,8 +40,9 @@ func (f Format) Widen(dst []float32, src []uint16) {
 		}
 		return
 	}
+	values := valuesF16()
 	for i, h := range src {
-		dst[i] = widenF16(h)
+		dst[i] = values[h]
 	}
 }
 
@@ -64,8 +68,9 @@ func (f Format) Round(x []float32) {
 		}
 		return
 	}
+	values := valuesF16()
 	for i, v := range x {
-		x[i] = widenF16(narrowF16(v))
+		x[i] = values[narrowF16(v)]
 	}
 }
 
@@ -79,24 +84,32 @@ func narrowBF16(v float32) uint16 {
 	return uint16((u + 0x7fff + u>>16&1) >> 16)
 }
 
-// narrowF16 follows Giesen's float_to_half_fast3_rtne (2012, public domain).
+// narrowF16 lets an addition round: beside a number that is 2^13 times as large as
+// its power of 2 it keeps 10 places, and beside 2^-1 whole multiples of 2^-24, as
+// the subnormals are. Activations are zeros, subnormals and larger numbers in no
+// order that a processor could foresee, so there is no branch between them.
 func narrowF16(v float32) uint16 {
 	u := math.Float32bits(v)
-	sign := uint16(u>>16) & 0x8000
-	u &= 0x7fffffff
-	switch {
-	case u > 0x7f800000:
-		return sign | 0x7e00 | uint16(u>>13)&0x1ff
-	case u >= 0x47800000: // 2^16 and more; what lies between the largest number and that carries below
-		return sign | 0x7c00
-	case u <= 0x33000000: // half of the smallest subnormal, a tie whose even neighbour is 0, and less
-		return sign
-	case u < 0x38800000: // subnormal in 16 bits: the last place of 0.5 is 2^-24, so an addition rounds
-		return sign | uint16(math.Float32bits(math.Float32frombits(u)+0.5)-0x3f000000)
+	if u&0x7fffffff > 0x7f800000 {
+		return uint16(u>>16)&0x8000 | 0x7e00 | uint16(u>>13)&0x1ff // a quiet NaN
 	}
-	// The bias of the exponent falls from 127 to 15; then as in narrowBF16.
-	return sign | uint16((u-112<<23+0xfff+u>>13&1)>>13)
+	a := min(u&0x7fffffff, 143<<23) // 2^16 is where infinity stands
+	e := max(a&0x7f800000, 113<<23) // 2^-14 is the smallest normal number
+	large := e + 13<<23
+	places := math.Float32bits(math.Float32frombits(a)+math.Float32frombits(large)) - large
+	// The bias of the exponent falls from 127 to 15, and of a normal number
+	// places hold a leading 1, which is the last 1 of the exponent.
+	return uint16(u>>16&0x8000 | (e>>13 - 113<<10 + places))
 }
+
+// valuesF16 are the values of all 65536 numbers: looking them up takes no branch.
+var valuesF16 = sync.OnceValue(func() *[1 << 16]float32 {
+	values := new([1 << 16]float32)
+	for h := range values {
+		values[h] = widenF16(uint16(h))
+	}
+	return values
+})
 
 func widenF16(h uint16) float32 {
 	sign, u := uint32(h&0x8000)<<16, uint32(h&0x7fff)
