@@ -122,7 +122,7 @@ func computable(p workloads.Program) []workloads.Precision {
 
 // The engine itself, in all precisions, stands well within its budgets.
 func TestEngineWithinBudgets(t *testing.T) {
-	for _, c := range shipped(t, "Tiny", "MnistMlp/train", "TextLstmShort", "MnistCnn/train/4") {
+	for _, c := range shipped(t, "Tiny", "MnistMlp/train", "TextLstmShort", "AttentionText/train/16", "MnistCnn/train/4") {
 		g, ok := workloads.GoldenFor(c.Program, c.Dialect)
 		if !ok {
 			t.Fatalf("%s has no golden", c.Name())
