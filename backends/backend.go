@@ -94,6 +94,8 @@ type Info struct {
 	Features   []string              `json:"features"` // checkpoint, accumulate, loader
 	Dialect    map[string]string     `json:"dialect"`  // "adam-epsilon": "corrected" (default) or "uncorrected"
 	Threads    string                `json:"threads"`  // how the thread grant is applied, one phrase
+	// Lacks says why it does not have a precision that others have.
+	Lacks map[workloads.Precision]string `json:"-"`
 }
 
 // Entry is one row of the catalog: how to start a backend and what it claims.

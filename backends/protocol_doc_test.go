@@ -144,6 +144,9 @@ func jsonKeys(typ reflect.Type, deep bool) map[string]bool {
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue // not on the wire
+		}
 		if name == "" {
 			name = f.Name
 		}

@@ -81,6 +81,9 @@ func validate(job Job) error {
 func claims(info Info, job Job) error {
 	p, s := job.Program, job.Settings
 	if !slices.Contains(info.Precisions, s.Precision) {
+		if why := info.Lacks[s.Precision]; why != "" {
+			return fmt.Errorf("%w: precision %s: %s", ErrUnsupported, s.Precision, why)
+		}
 		return fmt.Errorf("%w: precision %s, known are %v", ErrUnsupported, s.Precision, info.Precisions)
 	}
 	need := make([]workloads.Op, 0, len(p.Ops)+2)

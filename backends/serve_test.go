@@ -229,6 +229,7 @@ func TestRefusals(t *testing.T) {
 		{"loss", func(j *backends.Job) { j.Program.Loss.Op = "hinge" }, "unsupported", "hinge"},
 		{"optimizer", func(j *backends.Job) { j.Program.Optimizer.Op = "lion" }, "unsupported", "lion"},
 		{"precision", func(j *backends.Job) { j.Settings.Precision = workloads.F64 }, "unsupported", "f64"},
+		{"precision with a reason", func(j *backends.Job) { j.Settings.Precision = workloads.F16Mix }, "unsupported", "precision f16-mixed: toys have no halves"},
 		{"checkpoint", func(j *backends.Job) { j.Settings.Checkpoint = 2 }, "unsupported", "checkpointing"},
 		{"device", func(j *backends.Job) { j.Settings.Device = workloads.DeviceCUDA }, "unsupported", "device cuda: this backend computes on the CPU"},
 		{"allocator", func(j *backends.Job) { j.Settings.Allocator = workloads.AllocatorTuned }, "unsupported", "allocator tuned: Go programs"},

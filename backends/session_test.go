@@ -71,6 +71,7 @@ func toyInfo() backends.Info {
 		Ops:        []string{workloads.OpDense, workloads.LossSoftmax, workloads.OptSGD},
 		Precisions: []workloads.Precision{workloads.F32},
 		Features:   []string{}, Dialect: map[string]string{}, Threads: "GOMAXPROCS",
+		Lacks: map[workloads.Precision]string{workloads.F16Mix: "toys have no halves"},
 	}
 }
 

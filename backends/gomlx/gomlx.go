@@ -51,6 +51,7 @@ func Info() backends.Info {
 		Precisions: slices.Clone(precisions),
 		Features:   []string{"checkpoint", "accumulate"},
 		Dialect:    map[string]string{"adam-epsilon": "corrected"},
+		Lacks:      map[workloads.Precision]string{workloads.F16Mix: lacking(workloads.F16Mix), workloads.F16: lacking(workloads.F16)},
 		Threads:    "worker pool of the Go backend, and GOMAXPROCS",
 	}
 }

@@ -84,7 +84,7 @@ func supported(job backends.Job) error {
 	s := job.Settings
 	switch {
 	case s.Precision != workloads.F32 && s.Precision != workloads.F64:
-		return fmt.Errorf("%w: precision %s: Gorgonia computes in f32 and f64; its tensors have no 16-bit floats", backends.ErrUnsupported, s.Precision)
+		return fmt.Errorf("%w: precision %s: %s", backends.ErrUnsupported, s.Precision, noHalves)
 	case s.Device != "" && s.Device != "cpu":
 		return fmt.Errorf("%w: device %s: Gorgonia's CUDA kernels are of the CUDA 10 era and need nvcc at build time", backends.ErrUnsupported, s.Device)
 	case s.Data != "" && s.Data != "resident" && s.Data != "host":

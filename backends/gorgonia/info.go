@@ -32,9 +32,13 @@ func Info() backends.Info {
 		Precisions: []workloads.Precision{workloads.F32, workloads.F64},
 		Features:   []string{"accumulate", "checkpoint"},
 		Dialect:    map[string]string{"adam-epsilon": "corrected"},
+		Lacks:      map[workloads.Precision]string{workloads.BF16Mix: noHalves, workloads.F16Mix: noHalves, workloads.BF16: noHalves, workloads.F16: noHalves},
 		Threads:    "GOMAXPROCS; gonum's BLAS and the library's convolution split work over goroutines",
 	}
 }
+
+// noHalves is why there is no precision of 16 bits.
+const noHalves = "Gorgonia computes in f32 and f64; its tensors have no 16-bit floats"
 
 // moduleVersion reads the version of a dependency from the running binary.
 func moduleVersion(path, fallback string) string {
