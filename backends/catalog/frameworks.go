@@ -21,11 +21,11 @@ func frameworks() []backends.Entry {
 	pytorch, tensorflow, jax := where{"pytorch", ""}, where{"tensorflow", "tensorflow-cuda"}, where{"jax", "jax-cuda"}
 	accumulates, both := []string{"accumulate"}, []string{"accumulate", "checkpoint"}
 	return []backends.Entry{
-		framework("pytorch", eager, pytorch, corrected, both),
-		framework("pytorch-compile", compiled, pytorch, corrected, both,
+		halved(framework("pytorch", eager, pytorch, corrected, both)),
+		halved(framework("pytorch-compile", compiled, pytorch, corrected, both,
 			// The compiler calls the host's C++ compiler, and keeps what it made.
-			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor"),
-		framework("pytorch-jit", static, pytorch, corrected, accumulates),
+			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor")),
+		halved(framework("pytorch-jit", static, pytorch, corrected, accumulates)),
 		framework("tensorflow", eager, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
 		framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
 		framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
@@ -72,8 +72,14 @@ func framework(name, kind string, in where, epsilon string, features []string, e
 	}
 }
 
-// keras is a row for Keras 3, in float32: with its width of floats set to 64
-// bits, Keras still computes parts in 32.
+// halved adds the precisions of 16 bit: mixed in training, alone in inference.
+func halved(e backends.Entry) backends.Entry {
+	e.Info.Precisions = append(e.Info.Precisions, workloads.BF16Mix, workloads.F16Mix, workloads.BF16, workloads.F16)
+	return e
+}
+
+// keras is a row for Keras 3, in float32 and less: with its width of floats set
+// to 64 bits, Keras still computes parts in 32.
 func keras(name, kind string, in where) backends.Entry {
 	_, backend, _ := strings.Cut(name, "-")
 	e := framework(name, kind, in, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND="+backend, kerasHome)

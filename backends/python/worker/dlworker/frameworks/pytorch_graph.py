@@ -36,10 +36,10 @@ class Compiled(pytorch.Eager):
 
     def read_logits(self, i):
         # As in a step, or there would be a second graph for "without gradients".
-        with self._frozen(), torch.inference_mode(not self.job.training):
+        with self._frozen(), torch.inference_mode(not self.job.training), self.autocast:
             logits = torch.cat([self.forward(xm).detach() for xm in self.batch(i)[0].chunk(self.job.accumulate)])
         self._prove()
-        return logits.cpu().numpy()
+        return pytorch.array(logits)
 
     def loss(self):
         self._prove()
@@ -84,7 +84,8 @@ class Traced(pytorch.Eager):
     def __init__(self, job, weights, x, y):
         super().__init__(job, weights, x, y)
         example = self.batch(0)[0][:job.batch // job.accumulate]
-        with self._frozen(), warnings.catch_warnings():
+        # A cast that autocast has at hand would be a constant in the graph.
+        with self._frozen(), pytorch.autocast(job, cache_enabled=False), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TorchScript is deprecated, and says so
             # A second trace to compare with would draw other dropout masks.
             graph = torch.jit.trace(self.network, example, check_trace=False)
