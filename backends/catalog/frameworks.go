@@ -56,6 +56,9 @@ type where struct{ plain, cuda string }
 // What a worker says of itself in its hello must agree with it; versions and
 // the phrase on threads only a worker knows.
 func framework(name, kind string, in where, epsilon string, features []string, env ...string) backends.Entry {
+	if slices.Contains(loading, name) {
+		features = append(slices.Clone(features), "loader")
+	}
 	return backends.Entry{
 		Info: backends.Info{
 			Name: name, Kind: kind,
@@ -71,6 +74,9 @@ func framework(name, kind string, in where, epsilon string, features []string, e
 		Forks:   true,
 	}
 }
+
+// loading are the entries with an input pipeline of their own: torch.utils.data.
+var loading = []string{"pytorch", "pytorch-compile", "pytorch-jit"}
 
 // halved adds the precisions of 16 bit: mixed in training, alone in inference.
 func halved(e backends.Entry) backends.Entry {

@@ -70,7 +70,7 @@ class Job:
     input: kind, shape (of one example, channels first), vocab
     batches: how many the file holds; ops, loss, optimizer (None in inference)
     params: name, shape, buffer; segments: pairs (first, last)
-    precision, device, placement ("resident", "host"), threads
+    precision, device, placement ("resident", "host", "loader"), threads
     weights_path, batches_path
     raw: the job as it came
     in_shape(op): shape of an op's first input, for one example
@@ -113,7 +113,7 @@ class Job:
                 ("for", self.purpose, ("time", "check", "memory")), ("mode", self.mode, ("train", "infer")),
                 ("schema", program.get("schema"), (1,)), ("input", self.input.kind, ("image", "vector", "sequence", "tokens")),
                 ("reduction", self.loss.reduction, ("mean",)), ("device", self.device, ("cpu", "cuda")),
-                ("data", self.placement, ("resident", "host")), ("allocator", settings.get("allocator") or "", ("", "tuned"))):
+                ("data", self.placement, ("resident", "host", "loader")), ("allocator", settings.get("allocator") or "", ("", "tuned"))):
             if value not in known:
                 raise Unsupported("%s %r, known are %s" % (what, value, ", ".join(map(str, known))))
         for key in ("mode", "batch", "accumulate"):
@@ -146,6 +146,8 @@ class Job:
             raise Unsupported("precision %s in mode %s" % (self.precision, self.mode))
         if self.precision not in claims["precisions"]:
             raise Unsupported("precision %s, known are %s" % (self.precision, ", ".join(claims["precisions"])))
+        if self.placement == "loader" and "loader" not in claims["features"]:
+            raise Unsupported("data loader: this worker has no input pipeline of its own")
         if self.checkpoint and "checkpoint" not in claims["features"]:
             raise Unsupported("checkpointing")
         if self.accumulate > 1 and "accumulate" not in claims["features"]:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from .. import loss_scale
 from ..errors import Unsupported
 from ..model import Model
-from . import pytorch_network, torch_tf32
+from . import pytorch_loader, pytorch_network, torch_tf32
 
 LOSSES_AND_OPTIMIZERS = "softmax-cross-entropy sigmoid-cross-entropy sgd adam".split()
 NAMES = {torch.float64: "f64", torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
@@ -93,11 +93,18 @@ class Eager(Model):
 
     def _data(self, x, y, held):
         """Batches on the device, or of data "host" in host memory beside the
-        tensors that a step makes of them; held is the dtype of parameters."""
+        tensors that a step makes of them, or of data "loader" a DataLoader; held is
+        the dtype of parameters."""
         wide = torch.float64 if held == torch.float64 else torch.float32
         values, given = (torch.int64, torch.int64) if self.job.input.kind == "tokens" else (held, wide)
         labels = torch.int64 if self.job.loss.kind == "softmax-cross-entropy" else wide
         self.host = self.job.placement == "host"
+        if self.job.placement == "loader":
+            x, y = torch.from_numpy(x.copy()).to(given), torch.from_numpy(y.copy()).to(labels)
+            self.loader = pytorch_loader.Loader(x, y, self.device.type == "cuda")
+            self.values = values
+            self.batch = self.loaded
+            return
         where = "cpu" if self.host else self.device
         self.xs = [torch.from_numpy(b.copy()).to(where, given if self.host else values, memory_format=self.layout) for b in x]
         self.ys = [torch.from_numpy(b.copy()).to(where, labels) for b in y]
@@ -114,6 +121,12 @@ class Eager(Model):
             return self.xs[i], self.ys[i]
         x, y = torch.as_tensor(self.xs[i]), torch.as_tensor(self.ys[i])
         return self.x.copy_(x, non_blocking=True), self.y.copy_(y, non_blocking=True)
+
+    def loaded(self, i):
+        """Batch i from the DataLoader, on the device."""
+        x, y = self.loader(i)
+        return (x.to(self.device, self.values, non_blocking=True, memory_format=self.layout),
+                y.to(self.device, non_blocking=True))
 
     def _loss_fn(self):
         """The mean loss of logits and labels, from 16 bit computed in float32."""
@@ -252,7 +265,7 @@ class PyTorch:
     """The framework after its import."""
 
     kind = "eager"
-    features = ["accumulate", "checkpoint"]
+    features = ["accumulate", "checkpoint", "loader"]
     precisions = ["f32", "f64", "bf16-mixed", "f16-mixed", "bf16", "f16"]
     model = Eager
 

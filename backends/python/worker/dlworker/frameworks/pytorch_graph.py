@@ -130,8 +130,8 @@ def _compiler():
 
 def load(name):
     if name == "pytorch-jit":
-        return Graph("static-graph", ["accumulate"], Traced)
+        return Graph("static-graph", ["accumulate", "loader"], Traced)
     # What the first compilation would import.
     import torch._inductor.compile_fx
     import torch.utils.cpp_extension
-    return Compiler("compiled", ["accumulate", "checkpoint"], Compiled)
+    return Compiler("compiled", ["accumulate", "checkpoint", "loader"], Compiled)
