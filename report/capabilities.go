@@ -26,9 +26,9 @@ type capabilityRow struct {
 // run names besides stands behind them.
 var (
 	precisionOrder = []string{"f64", "f32", "tf32", "bf16-mixed", "f16-mixed", "bf16", "f16", "int8"}
-	featureOrder   = []string{"accumulate", "checkpoint", "host"}
+	featureOrder   = []string{"accumulate", "checkpoint", "host", "loader"}
 	featureWords   = map[string]text{
-		"accumulate": {"accumulation", "梯度累积"}, "checkpoint": {"checkpoints", "梯度检查点"}, "host": {"data on the host", "数据在主机内存"},
+		"accumulate": {"accumulation", "梯度累积"}, "checkpoint": {"checkpoints", "梯度检查点"}, "host": {"copying data", "复制数据"}, "loader": {"loader", "加载器"},
 	}
 )
 

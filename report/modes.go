@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // modesSection sets time against memory for the settings that a workload ran with:
-// precision, accumulation over micro-batches, checkpoints.
+// precision, accumulation over micro-batches, checkpoints, placement of data.
 type modesSection struct {
 	section
 	Panels []modesPanel
@@ -39,7 +40,7 @@ type modesCell struct {
 	bytes      float64  // peak above import, or of the GPU
 	lo, hi     float64  // the smallest and the largest of its memory trials
 	remembered bool     // bytes is known
-	plain      *cell    // the same backend in f32 without accumulation and checkpoints; nil: none
+	plain      *cell    // the same backend in plainSetting; nil: none
 	front      bool     // no other cell of the panel takes both less time and less memory
 	ownFront   bool     // no other cell of its backend does
 }
@@ -68,13 +69,14 @@ type modesRow struct {
 type setting struct {
 	precision              string
 	accumulate, checkpoint int
+	data                   string // placement
 }
 
 func settingOf(c results.Cell) setting {
-	return setting{c.Precision, max(1, c.Accumulate), c.Checkpoint}
+	return setting{c.Precision, max(1, c.Accumulate), c.Checkpoint, cmp.Or(c.Data, "resident")}
 }
 
-var plainSetting = setting{"f32", 1, 0}
+var plainSetting = setting{"f32", 1, 0, "resident"}
 
 // word names a setting.
 func (s setting) word() text {
@@ -84,6 +86,9 @@ func (s setting) word() text {
 	}
 	if s.checkpoint != 0 {
 		parts = append(parts, textf("checkpointed in %d", "检查点 %d 段", s.checkpoint))
+	}
+	if s.data != "resident" {
+		parts = append(parts, dataWord(s.data))
 	}
 	return joined(parts, ", ", "，")
 }
@@ -99,7 +104,7 @@ func (v *view) modesPanels() []modesPanel {
 	of := map[place][]*cell{}
 	for _, c := range v.cells() {
 		key := c.Cell
-		key.Hash, key.Backend, key.Precision, key.Accumulate, key.Checkpoint = "", "", "", 0, 0
+		key.Hash, key.Backend, key.Precision, key.Data, key.Accumulate, key.Checkpoint = "", "", "", "", 0, 0
 		at := place{c.group.part, key}
 		if of[at] == nil {
 			order = append(order, at)
@@ -227,8 +232,8 @@ func (v *view) modes() modesSection {
 		ID: "modes", Nav: text{"Modes", "设置对比"},
 		Title: text{"Time against memory, setting by setting", "各种设置下的时间与内存"},
 		Lead: textf(
-			"What precision, accumulation over micro-batches and checkpoints cost and save. Across: time per step, the median over timed trials with its 95 %% interval; upwards: the peak of memory, the median over memory trials from the smallest of them to the largest. Lower left is better. A ring marks the Pareto front: no other point of its chart takes both less time and less memory. The front is drawn by the medians and is no verdict. Verdicts stand in the tables: each setting against f32 without accumulation and checkpoints on the same backend; all of these comparisons share a chance of %[1]s of a false alarm. Of memory there are none.",
-			"精度、梯度累积与梯度检查点各有什么代价与收益。横轴：每步时间，取计时试验的中位数及其 95%% 区间；纵轴：内存峰值，取内存试验的中位数及其最小至最大值。越靠左下越好。圆环标出帕累托前沿：同一图中没有别的点同时更省时间又更省内存。前沿按中位数画出，不是结论。结论见各表：每种设置与同一后端不累积、不用检查点的 f32 相比，所有比较共用误报率 %[1]s。内存没有结论。",
+			"What precision, accumulation over micro-batches, checkpoints and the placement of data cost and save. Across: time per step, the median over timed trials with its 95 %% interval; upwards: the peak of memory, the median over memory trials from the smallest of them to the largest. Lower left is better. A ring marks the Pareto front: no other point of its chart takes both less time and less memory. The front is drawn by the medians and is no verdict. Verdicts stand in the tables: each setting against f32 with resident data, without accumulation and checkpoints, on the same backend; all of these comparisons share a chance of %[1]s of a false alarm. Of memory there are none.",
+			"精度、梯度累积、梯度检查点与数据放置各有什么代价与收益。横轴：每步时间，取计时试验的中位数及其 95%% 区间；纵轴：内存峰值，取内存试验的中位数及其最小至最大值。越靠左下越好。圆环标出帕累托前沿：同一图中没有别的点同时更省时间又更省内存。前沿按中位数画出，不是结论。结论见各表：每种设置与同一后端数据常驻、不累积、不用检查点的 f32 相比，所有比较共用误报率 %[1]s。内存没有结论。",
 			percent(compare.Complete(v.analysis.Policy).Alpha)),
 	}
 	verdicts := v.modesVerdicts(s.Panels)

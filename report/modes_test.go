@@ -25,7 +25,7 @@ func TestModesNeedSettings(t *testing.T) {
 	modes, plain := resultstest.Modes(), resultstest.Golden()
 	one := modes
 	one.Meta.Cells = slices.DeleteFunc(slices.Clone(modes.Meta.Cells), func(c results.Cell) bool { // each backend another setting
-		return settingOf(c) != map[string]setting{"eager": {"f32", 1, 0}, "pytorch": {"bf16-mixed", 1, 0}, "jax": {"f32", 4, 0}}[c.Backend]
+		return settingOf(c) != map[string]setting{"eager": {"f32", 1, 0, "resident"}, "pytorch": {"bf16-mixed", 1, 0, "resident"}, "jax": {"f32", 4, 0, "resident"}}[c.Backend]
 	})
 	one.Records = slices.DeleteFunc(slices.Clone(modes.Records), func(r results.Record) bool { return !slices.Contains(one.Meta.Cells, r.Cell) })
 	for _, test := range []struct {
@@ -246,6 +246,39 @@ func TestSpanAxis(t *testing.T) {
 		}
 		if a.logarithmic != test.logarithmic || !slices.Equal(got, want) {
 			t.Errorf("%v: %+v, ticks %v, want %v", test.values, a, got, want)
+		}
+	}
+}
+
+// Where the data lie is a setting like the others: a run of placements shows what
+// copying and loading cost.
+func TestPlacements(t *testing.T) {
+	var cells []results.Cell
+	for _, backend := range []string{"eager", "pytorch"} {
+		for _, data := range []string{"resident", "host", "loader"} {
+			c := resultstest.Cells()[1]
+			c.Backend, c.Data = backend, data
+			cells = append(cells, c)
+		}
+	}
+	run := resultstest.Run(resultstest.Config{
+		Seed: 5, Cells: cells, Rounds: 13, Noise: 0.01, Memory: true, Baseline: "pytorch",
+		Step: func(c results.Cell) float64 {
+			return 10e-3 * map[string]float64{"resident": 1, "host": 1.001, "loader": 2}[c.Data]
+		},
+	})
+	s := newView(run, compare.Analyze(run)).modes()
+	if len(s.Panels) != 1 || len(s.Panels[0].Rows) != 6 {
+		t.Fatalf("%d panels", len(s.Panels))
+	}
+	for i, want := range []struct{ setting, zh, badge string }{{"f32", "f32", ""}, {"f32, data copied in each step", "f32，每步复制数据", "equivalent"}, {"f32, data by the framework’s loader", "f32，由框架自带的加载器供数", "slower"}} {
+		r := s.Panels[0].Rows[i]
+		got := ""
+		if r.Badge != nil {
+			got = r.Badge.Word.EN
+		}
+		if r.Setting != (text{want.setting, want.zh}) || got != want.badge {
+			t.Errorf("row %d: %q, %q", i, r.Setting, got)
 		}
 	}
 }

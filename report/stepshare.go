@@ -67,10 +67,12 @@ func (v *view) stepShares() []sharePanel {
 		}
 		switch {
 		case loads:
+		case g.Key.Data == "loader":
+			p.Loader = text{"The framework’s own loader gathers the batch inside these steps.", "这些步包含由框架自带的加载器收集批次。"}
 		case g.Key.Data == "host":
 			p.Loader = text{"Copying the batch to the device is inside these steps; no cell with resident data shows the difference.", "这些步包含把批次复制到设备；没有数据常驻的单元可供对照。"}
 		default:
-			p.Loader = text{"Loading: not measured. The batches lie ready before the measured steps; cells with data: host would show what copying takes.", "数据加载：未测量。测量步开始前批次已就绪；加入 data: host 的单元即可看出复制的开销。"}
+			p.Loader = text{"Loading: not measured. The batches lie ready before the measured steps; cells with data: host or data: loader would show what copying or loading takes.", "数据加载：未测量。测量步开始前批次已就绪；加入 data: host 或 data: loader 的单元即可看出复制或加载的开销。"}
 		}
 		if p.Loader == said {
 			p.Loader = text{}

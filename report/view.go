@@ -194,7 +194,7 @@ func (v *view) detail(c results.Cell) text {
 		parts = append(parts, same(line(c.Device)))
 	}
 	if c.Data != "" && c.Data != "resident" {
-		parts = append(parts, textf("data %s", "数据 %s", line(c.Data)))
+		parts = append(parts, dataWord(c.Data))
 	}
 	if c.Accumulate > 1 {
 		parts = append(parts, textf("accumulated over %d", "累积 %d 次", c.Accumulate))
@@ -211,6 +211,17 @@ func (v *view) detail(c results.Cell) text {
 		parts = append(parts, textf("allocator %s", "内存分配器 %s", line(c.Allocator)))
 	}
 	return joined(parts, " · ", " · ")
+}
+
+// dataWord names a placement of the data.
+func dataWord(data string) text {
+	switch data {
+	case "host":
+		return text{"data copied in each step", "每步复制数据"}
+	case "loader":
+		return text{"data by the framework’s loader", "由框架自带的加载器供数"}
+	}
+	return textf("data %s", "数据 %s", line(data))
 }
 
 // timed are the cell's valid samples: timed trials that ended ok, of the
