@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"path"
 	"strings"
 	"sync"
 )
@@ -110,8 +111,39 @@ func digest(b []byte) string {
 // templates are those of all pages; parsing them takes longer than writing a
 // small page.
 var templates = sync.OnceValues(func() (*template.Template, error) {
-	return template.ParseFS(files, "templates/*.html")
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := template.New("")
+	for _, name := range names {
+		source, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := all.New(path.Base(name)).Parse(unquoted(string(source))); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 })
+
+// bareTags are what a page repeats hundreds to thousands of times, with the quotes that
+// HTML does not need around a word.
+var bareTags = []string{
+	`<span lang="en">`, `<span lang="zh-Hans">`, `<span class="bn">`, `<span class="vh">`, `<span class="clabel">`,
+	`<svg class="key" width="12" height="12" aria-hidden="true">`, `<svg width="12" height="12" aria-hidden="true">`, `<svg class="bar" aria-hidden="true">`,
+	`<th scope="row">`, `<th scope="col">`, `<th scope="col" class="r">`, `<td class="r">`, `<tr role="row">`, `<th role="rowheader" scope="row">`,
+	`<th role="columnheader" scope="col">`, `<th role="columnheader" scope="col" class="r">`, `<td role="cell">`, `<td role="cell" class="r">`, `<td role="cell" class="pl">`,
+}
+
+// unquoted is a template that gives the same page in fewer bytes.
+func unquoted(source string) string {
+	for _, tag := range bareTags {
+		source = strings.ReplaceAll(source, tag, strings.ReplaceAll(tag, `"`, ""))
+	}
+	return source
+}
 
 // writePage writes a page by the template of that name, or nothing at all.
 func writePage(w io.Writer, name string, data any) error {
@@ -127,23 +159,6 @@ func writeTemplate(w io.Writer, t *template.Template, name string, data any) err
 	if err := t.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	_, err := w.Write(unquoted(b.Bytes()))
+	_, err := w.Write(b.Bytes())
 	return err
-}
-
-// bareTags are what a page repeats hundreds to thousands of times, with the quotes that
-// HTML does not need around a word. No text holds them: its quotes are escaped.
-var bareTags = []string{
-	`<span lang="en">`, `<span lang="zh-Hans">`, `<span class="bn">`, `<span class="vh">`, `<span class="clabel">`,
-	`<svg class="key" width="12" height="12" aria-hidden="true">`, `<svg width="12" height="12" aria-hidden="true">`, `<svg class="bar" aria-hidden="true">`,
-	`<th scope="row">`, `<th scope="col">`, `<th scope="col" class="r">`, `<td class="r">`, `<tr role="row">`, `<th role="rowheader" scope="row">`,
-	`<th role="columnheader" scope="col">`, `<th role="columnheader" scope="col" class="r">`, `<td role="cell">`, `<td role="cell" class="r">`, `<td role="cell" class="pl">`,
-}
-
-// unquoted is a page in fewer bytes that is read the same.
-func unquoted(page []byte) []byte {
-	for _, tag := range bareTags {
-		page = bytes.ReplaceAll(page, []byte(tag), []byte(strings.ReplaceAll(tag, `"`, "")))
-	}
-	return page
 }

@@ -241,8 +241,8 @@ func (v *view) memoryPanel(g *group) memoryPanel {
 	p.Axis = newAxis(top/mib, round3, text{"PSS in MiB, from zero", "PSS，单位 MiB，从零起"})
 	for _, c := range g.cells {
 		p.Rows = append(p.Rows, c.memoryRow(p.Axis))
-		p.Notes = c.memoryNotes(p.Notes)
 	}
+	p.Notes = memoryNotes(g.cells)
 	return p
 }
 

@@ -44,10 +44,11 @@ func (c *cell) apart() text {
 // compiles reports whether the cell's backend runs graphs or compiled code.
 func (c *cell) compiles() bool { return c.kind() == "compiled" || c.kind() == "static-graph" }
 
-// memoryNotes adds to the notes below a panel what a cell's row has no room for.
-// Notes of the same words are one.
-func (c *cell) memoryNotes(notes []doubt) []doubt {
-	add := func(of text) {
+// memoryNotes are what the rows of cells have no room for. Notes of the same words
+// are one.
+func memoryNotes(cells []*cell) []doubt {
+	var notes []doubt
+	add := func(c *cell, of text) {
 		for i := range notes {
 			if notes[i].Text == of {
 				notes[i].Cells = append(notes[i].Cells, doubtCell{Backend: c.Backend})
@@ -56,14 +57,17 @@ func (c *cell) memoryNotes(notes []doubt) []doubt {
 		}
 		notes = append(notes, doubt{Text: of, Cells: []doubtCell{{Backend: c.Backend}}})
 	}
-	if _, apart := c.spread(); apart {
-		add(textf("trials more than %s apart: %s", "各次试验相差超过 %s：%s", percent(steadyPeaks), c.apart()))
+	for _, c := range cells {
+		if _, apart := c.spread(); apart {
+			add(c, textf("trials more than %s apart: %s", "各次试验相差超过 %s：%s", percent(steadyPeaks), c.apart()))
+		}
 	}
-	parts, ok := c.memoryParts()
-	if above, _ := c.above(); ok && above > 0 {
+	for _, c := range cells {
+		parts, _ := c.memoryParts()
+		above, _ := c.above()
 		for _, p := range parts {
 			if p.class == partRest.class && float64(p.bytes) > largeRest*above {
-				add(textf("more than %s not explained: %s", "超过 %s 未能解释：%s", percent(largeRest), c.restHolds()))
+				add(c, textf("more than %s not explained: %s", "超过 %s 未能解释：%s", percent(largeRest), c.restHolds()))
 			}
 		}
 	}
@@ -80,8 +84,12 @@ func (c *cell) kind() string {
 	return ""
 }
 
-// goLibrary reports whether the cell's workers are Go programs.
+// goLibrary reports whether the cell's workers are Go programs: those of the catalog,
+// and any that name Go among their versions and no Python.
 func (c *cell) goLibrary() bool {
+	if slices.Contains([]string{"eag", "gor", "gmx"}, c.Backend.Hue) {
+		return true
+	}
 	for _, t := range c.trials {
 		if w := t.Record.Worker; w.Versions["go"] != "" && w.Versions["python"] == "" {
 			return true
@@ -103,13 +111,14 @@ func (c *cell) peakPhase() string {
 			top = p
 		}
 	}
-	end := int64(0)
+	end, last := int64(0), ""
 	for _, p := range since(r) {
 		if end += p.WallNS; top.NS < end {
 			return p.Name
 		}
+		last = p.Name
 	}
-	return ""
+	return last // read at its end
 }
 
 // restHolds says what the part of a peak holds that is not counted: where the peak
@@ -118,6 +127,8 @@ func (c *cell) peakPhase() string {
 func (c *cell) restHolds() text {
 	holds := text{"workspaces of kernels, temporaries, blocks that the allocator keeps", "算子的工作区、临时缓冲、分配器留存的内存块"}
 	switch compiled := c.compiles(); {
+	case c.goLibrary() && compiled:
+		holds = text{"values that the graph keeps for its nodes, temporaries, garbage that is not yet collected", "计算图为各节点保留的值、临时缓冲、尚未回收的垃圾"}
 	case c.goLibrary():
 		holds = text{"temporaries, garbage that is not yet collected, workspaces of kernels", "临时缓冲、尚未回收的垃圾、算子的工作区"}
 	case compiled && slices.Contains([]string{"build", "first"}, c.peakPhase()):

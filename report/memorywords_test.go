@@ -37,7 +37,7 @@ func TestSpreadOfPeaks(t *testing.T) {
 		}
 		spread, apart := c.spread()
 		said := ""
-		for _, n := range c.memoryNotes(nil) {
+		for _, n := range memoryNotes([]*cell{c}) {
 			said += n.Text.EN + "\n"
 		}
 		if spread.EN != test.spread || apart != (test.because != "") || strings.Contains(said, "2"+nbsp+"% apart") != apart || !strings.Contains(said, test.because) {
@@ -55,6 +55,7 @@ func TestWhatARestHolds(t *testing.T) {
 		{"compiled", "jax", "measure", "peak in “measured steps”: compiled code"},
 		{"eager", "pytorch", "measure", "peak in “measured steps”: workspaces of kernels"},
 		{"define-by-run", "go", "build", "peak in “build”: temporaries, garbage"},
+		{"static-graph", "go", "late", "peak in “measured steps”: values that the graph keeps"},
 		{"eager", "pytorch", "", "workspaces of kernels"},
 	} {
 		r := &results.Record{
@@ -62,7 +63,7 @@ func TestWhatARestHolds(t *testing.T) {
 			Phases: []results.Phase{{Name: "import", WallNS: 9}, {Name: "build", WallNS: 10}, {Name: "first", WallNS: 10}, {Name: "measure", WallNS: 10}},
 			Memory: &results.Memory{},
 		}
-		if at, ok := map[string]int64{"build": 5, "first": 15, "measure": 25}[test.phase]; ok {
+		if at, ok := map[string]int64{"build": 5, "first": 15, "measure": 25, "late": 31}[test.phase]; ok {
 			r.Memory.Timeline = []results.Point{{NS: 1, RSS: 10}, {NS: at, RSS: 99}, {NS: 29, RSS: 20}}
 		}
 		c := &cell{trials: []*trial{{Record: r}}}

@@ -32,6 +32,8 @@ var remarks = []struct {
 	{regexp.MustCompile(`^gradients not checked: (.+)$`), "梯度未核对：", true},
 	{regexp.MustCompile(`^no memory figures: (.+)$`), "没有内存数据：", true},
 	{regexp.MustCompile(`^backend (\S+) has no device (\S+)$`), "后端 $1 没有设备 $2", false},
+	{regexp.MustCompile(`^precision (\S+), known are \[([^\]]*)\]$`), "没有精度 $1，只有 $2", false},
+	{regexp.MustCompile(`^op (\S+)$`), "没有算子 $1", false},
 	{regexp.MustCompile(`^no CUDA device here: (.+)$`), "本机没有 CUDA 设备：", true},
 	{regexp.MustCompile(`^NVML is not available: (.+)$`), "NVML 不可用：", true},
 	{regexp.MustCompile(`^(libnvidia-ml\S+) not found$`), "找不到 $1", false},

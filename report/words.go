@@ -46,7 +46,7 @@ func (t text) HTML() template.HTML {
 	if t.EN == t.ZH {
 		return template.HTML(en)
 	}
-	return template.HTML(`<span lang="en">` + en + `</span><span lang="zh-Hans">` + template.HTMLEscapeString(t.ZH) + `</span>`)
+	return template.HTML(`<span lang=en>` + en + `</span><span lang=zh-Hans>` + template.HTMLEscapeString(t.ZH) + `</span>`)
 }
 
 // Brief is HTML in fewer bytes, for tables that repeat their words in each of

@@ -27,6 +27,8 @@ func TestRemarks(t *testing.T) {
 		"3 of 7 trials not steady after the longest warm-up":                                                       "7 次试验中有 3 次预热到上限仍未达稳态",
 		"unsupported in import: backend gorgonia has no device cuda":                                               "“导入”阶段不支持；后端 gorgonia 没有设备 cuda",
 		"no CUDA device here: NVML is not available: libnvidia-ml.so.1 not found":                                  "本机没有 CUDA 设备：NVML 不可用：找不到 libnvidia-ml.so.1",
+		"unsupported in build: precision f16-mixed, known are [f32 f64]":                                           "“构建”阶段不支持；没有精度 f16-mixed，只有 f32 f64",
+		"unsupported in build: op gelu":                                                                            "“构建”阶段不支持；没有算子 gelu",
 		"the worker did not tell":                                                                                  "工作进程未提供",
 		"something that no version has said yet":                                                                   "英文原文：something that no version has said yet",
 		"/run/trials.jsonl:9: dropped a torn last line of 17 bytes":                                                "/run/trials.jsonl:9：丢弃了末尾写入不完整的一行（17 字节）",
