@@ -137,7 +137,7 @@ func (r Report) WriteText(w io.Writer) error {
 			if len(m.Killed)+len(m.Survived) == 0 {
 				continue // it means nothing for what the worker can build
 			}
-			fmt.Fprintf(&b, "  %-22s found by %d of %d programs\n", m.Name, len(m.Killed), len(m.Killed)+len(m.Survived))
+			fmt.Fprintf(&b, "  %-34s found by %d of %d programs\n", m.Name, len(m.Killed), len(m.Killed)+len(m.Survived))
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -36,8 +36,8 @@ proven by programs:
   dense                  1 (d)
   relu                   2 (r1)
 deliberate mistakes:
-  rate                   found by 1 of 2 programs
-  labels                 found by 0 of 1 programs
+  rate                               found by 1 of 2 programs
+  labels                             found by 0 of 1 programs
 `
 	if got := text(r); got != want {
 		t.Errorf("text is\n%s\nwant\n%s", got, want)
