@@ -33,11 +33,15 @@ func (f Format) String() string {
 
 // Widen sets dst[i] to the value of src[i]; both have the same length.
 func (f Format) Widen(dst []float32, src []uint16) {
-	dst = dst[:len(src)]
+	done := f.widenVector(dst[:len(src)], src)
+	dst, src = dst[done:len(src)], src[done:]
 	if f == BF16 {
 		for i, h := range src {
 			dst[i] = math.Float32frombits(uint32(h) << 16)
 		}
+		return
+	}
+	if len(src) == 0 {
 		return
 	}
 	values := valuesF16()
@@ -48,7 +52,8 @@ func (f Format) Widen(dst []float32, src []uint16) {
 
 // Narrow sets dst[i] to src[i], rounded; both have the same length.
 func (f Format) Narrow(dst []uint16, src []float32) {
-	dst = dst[:len(src)]
+	done := f.narrowVector(dst[:len(src)], src)
+	dst, src = dst[done:len(src)], src[done:]
 	if f == BF16 {
 		for i, v := range src {
 			dst[i] = narrowBF16(v)
@@ -62,15 +67,12 @@ func (f Format) Narrow(dst []uint16, src []float32) {
 
 // Round rounds x in place to values that the format has.
 func (f Format) Round(x []float32) {
-	if f == BF16 {
-		for i, v := range x {
-			x[i] = math.Float32frombits(uint32(narrowBF16(v)) << 16)
-		}
-		return
-	}
-	values := valuesF16()
-	for i, v := range x {
-		x[i] = values[narrowF16(v)]
+	var buf [256]uint16
+	for len(x) > 0 {
+		n := min(len(x), len(buf))
+		f.Narrow(buf[:n], x[:n])
+		f.Widen(x[:n], buf[:n])
+		x = x[n:]
 	}
 }
 

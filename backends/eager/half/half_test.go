@@ -63,15 +63,17 @@ func (l layout) nearest(x float64) uint16 {
 	return sign | low
 }
 
+// widen and narrow convert one number as the first of eight, for which there are
+// vector loops.
 func widen(f Format, h uint16) float32 {
-	var x [1]float32
-	f.Widen(x[:], []uint16{h})
+	var x [8]float32
+	f.Widen(x[:], []uint16{h, 0, 0, 0, 0, 0, 0, 0})
 	return x[0]
 }
 
 func narrow(f Format, v float32) uint16 {
-	var h [1]uint16
-	f.Narrow(h[:], []float32{v})
+	var h [8]uint16
+	f.Narrow(h[:], []float32{v, 0, 0, 0, 0, 0, 0, 0})
 	return h[0]
 }
 
@@ -161,6 +163,15 @@ func FuzzNarrow(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The definition holds without the vector loops too.
+func TestPortable(t *testing.T) {
+	defer func(before bool) { useVectors = before }(useVectors)
+	useVectors = false
+	TestAllValues(t)
+	TestTies(t)
+	TestEnds(t)
 }
 
 func BenchmarkConversion(b *testing.B) {
