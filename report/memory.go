@@ -371,6 +371,9 @@ func (c *cell) memoryWhy(figures ...string) text {
 			return remark(strings.Join(slices.Compact(whys), "; "))
 		}
 	}
+	if !seen && c.unsupported() {
+		return c.why()
+	}
 	if !seen {
 		return text{"no memory trial in this run", "本次运行没有内存试验"}
 	}

@@ -82,7 +82,7 @@ var sideWords = map[string]text{
 	claims.Eager:        {"eager execution", "动态图"},
 	claims.Graph:        {"graph or compiled entries", "静态图或编译形式"},
 	claims.Mixed:        {"mixed precision", "混合精度"},
-	claims.Full:         {"f32 precision", "f32 精度"},
+	claims.Full:         same("f32"),
 	claims.Plain:        {"plain training", "普通训练"},
 	claims.Accumulated:  {"accumulated gradients", "梯度累积"},
 	claims.Checkpointed: {"gradient checkpointing", "梯度检查点"},

@@ -37,6 +37,30 @@ func TestAPageAgreesWithItsRecords(t *testing.T) {
 	}
 }
 
+// The chart and tables of settings, forecasts and capabilities are held to the
+// records like all others.
+func TestModesAreVerified(t *testing.T) {
+	page := render(t, resultstest.Modes())
+	if r, err := Page([]byte(page)); err != nil || !r.Agrees() {
+		t.Fatalf("%v, %v", r.Differences, err)
+	}
+	for _, test := range []struct{ mark, old, new, section string }{
+		{`<section id="modes"`, `class="ring" cx="`, `class="ring" cx="9`, "modes"},
+		{`<table class="use modetable">`, "61.4", "11.4", "modes"},
+		{`<h3 id="forecasts">`, "within 15", "within 16", "memory"},
+		{`<h3 id="capabilities">`, "refuted", "✓", "same-work"},
+	} {
+		i := strings.Index(page, test.mark)
+		if i < 0 {
+			t.Fatalf("the page lacks %q", test.mark)
+		}
+		r, err := Page([]byte(page[:i] + edited(t, page[i:], test.old, test.new)))
+		if err != nil || len(r.Differences) != 1 || r.Differences[0].Section != test.section {
+			t.Errorf("%q for %q: %v, %v", test.new, test.old, r.Differences, err)
+		}
+	}
+}
+
 // edited is the page with the one place that is named replaced.
 func edited(t testing.TB, page, old, new string) string {
 	t.Helper()
