@@ -255,7 +255,7 @@ func TestSpanAxis(t *testing.T) {
 func TestPlacements(t *testing.T) {
 	var cells []results.Cell
 	for _, backend := range []string{"eager", "pytorch"} {
-		for _, data := range []string{"resident", "host", "loader"} {
+		for _, data := range []string{"host", "resident", "loader"} {
 			c := resultstest.Cells()[1]
 			c.Backend, c.Data = backend, data
 			cells = append(cells, c)
@@ -271,7 +271,7 @@ func TestPlacements(t *testing.T) {
 	if len(s.Panels) != 1 || len(s.Panels[0].Rows) != 6 {
 		t.Fatalf("%d panels", len(s.Panels))
 	}
-	for i, want := range []struct{ setting, zh, badge string }{{"f32", "f32", ""}, {"f32, data copied in each step", "f32，每步复制数据", "equivalent"}, {"f32, data by the framework’s loader", "f32，由框架自带的加载器供数", "slower"}} {
+	for i, want := range []struct{ setting, zh, badge string }{{"f32, data copied in each step", "f32，每步复制数据", "equivalent"}, {"f32", "f32", ""}, {"f32, data by the framework’s loader", "f32，由框架自带的加载器供数", "slower"}} {
 		r := s.Panels[0].Rows[i]
 		got := ""
 		if r.Badge != nil {
