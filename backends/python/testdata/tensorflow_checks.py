@@ -14,78 +14,56 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "worker"))
 
 import numpy
+import precision_checks
 from dlworker.frameworks import tensorflow_session, tensorflow_v2
 from dlworker.job import Job
-from dlworker.model import Model
+from programs import Program, attentive, deep, losses, op, recurrent
 
-RNG = numpy.random.default_rng(1)
 ENTRIES = ("tensorflow", "tensorflow-function", "tensorflow-xla", "tensorflow-session")
 FRAMEWORKS = {name: (tensorflow_session if name == "tensorflow-session" else tensorflow_v2).load(name) for name in ENTRIES}
-CLAIMS = {"name": "x", **FRAMEWORKS["tensorflow"].hello(1, "cpu")}
+CLAIMS = {name: {"name": name, **framework.hello(1, "cpu")} for name, framework in FRAMEWORKS.items()}
 
 
-def op(kind, name, shape, **attr):
-    return {"op": kind, "name": name, "shape": shape, "attr": attr}
+def build(program, entry):
+    return program.build(FRAMEWORKS[entry], CLAIMS[entry])
 
 
-class Program:
-    """A chain of ops in float64, batches of 6. Parameters are drawn at random."""
+class Precisions(precision_checks.Checks, unittest.TestCase):
+    frameworks, claims = FRAMEWORKS, CLAIMS
 
-    def __init__(self, kind, shape, ops, params, segments=()):
-        for i, o in enumerate(ops):
-            o["in"] = [i - 1]
-        self.raw = {
-            "program": {"schema": 1, "mode": "train", "batch": 6, "accumulate": 1, "input": {"kind": kind, "shape": shape, "vocab": 9},
-                        "data": {"batches": 3, "classes": 3}, "ops": ops, "params": [{"name": n, "shape": s} for n, s in params.items()],
-                        "segments": [{"first": a, "last": b} for a, b in segments],
-                        "loss": op("softmax-cross-entropy", "", None, reduction="mean"),
-                        "optimizer": op("adam", "", None, rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-7)},
-            "settings": {"mode": "train", "precision": "f64", "device": "cpu", "data": "resident", "batch": 6, "accumulate": 1, "threads": 1,
-                         "checkpoint": len(segments)},
-            "weights": "w", "batches": "b", "for": "check"}
-        self.weights = {name: RNG.uniform(-0.5, 0.5, shape).astype("float32") for name, shape in params.items()}
-        whole = (3, 6, *shape)
-        self.x = RNG.integers(0, 9, whole).astype("int32") if kind == "tokens" else RNG.normal(size=whole).astype("float32")
-        self.y = RNG.integers(0, 3, (3, 6)).astype("int32")
+    def scale(self, model):
+        return float(model.session.run(model.scale) if isinstance(model, tensorflow_session.Graph) else model.scale.numpy())
 
-    def build(self, entry) -> Model:
-        return FRAMEWORKS[entry].build(Job(self.raw, CLAIMS), self.weights, self.x, self.y)
+    def test_products_are_made_of_16_bits(self):
+        for entry, precision in self.pairs("bf16-mixed", "f16-mixed"):
+            with self.subTest("%s %s" % (entry, precision)):
+                model = build(recurrent().changed(precision), entry)
+                if entry == "tensorflow":
+                    continue  # has no graph
+                if entry == "tensorflow-session":
+                    graph = model.session.graph
+                else:
+                    graph = model.update.get_concrete_function(*model.batches[0][0]).graph
+                products = [o.get_attr("T") for o in graph.get_operations() if o.type == "MatMul"]
+                self.assertTrue(products)
+                self.assertEqual({kind.size for kind in products}, {2})
 
-
-def recurrent():
-    """Two LSTMs, of the first of which all outputs are read and of the second the last."""
-    ops = [op("embedding", "emb", [5, 4], vocab=9, units=4), op("lstm", "a", [5, 3], units=3), op("lstm", "b", [5, 2], units=2),
-           op("last-step", "", [2]), op("dense", "fc", [3], units=3)]
-    shapes = {"emb.weight": [9, 4], "fc.weight": [3, 2]}
-    for name, width, units in (("a", 4, 3), ("b", 3, 2)):
-        shapes.update({name + ".weight_ih": [4 * units, width], name + ".weight_hh": [4 * units, units], name + ".bias": [4 * units]})
-    return Program("tokens", [5], ops, shapes)
-
-
-def deep(segments=()):
-    """Four dense layers with sigmoids between them."""
-    ops, shapes = [], {}
-    for i in range(4):
-        ops += [op("dense", "fc%d" % i, [3], units=3), op("sigmoid", "", [3])]
-        shapes["fc%d.weight" % i] = [3, 3]
-    return Program("vector", [3], ops[:-1], shapes, segments)
-
-
-def losses(model, steps=4):
-    found = []
-    for i in range(steps):
-        model.step(i % 3)
-        found.append(model.loss())
-    return found
+    def test_rounding_survives_the_compiler(self):
+        program = attentive().changed("bf16-mixed")
+        want, got = build(program, "tensorflow"), build(program, "tensorflow-xla")
+        self.assertGreater((want.read_logits(0) == got.read_logits(0)).mean(), 0.9)
+        want, got = want.read_grads(0), got.read_grads(0)
+        for name in ("mix.qkv.weight", "mix.out.weight", "fc.weight"):
+            self.assertGreater((want[name] == got[name]).mean(), 0.9, name)
 
 
 class Checks(unittest.TestCase):
     def test_long_sequences_are_loops_that_compute_the_same(self):
         program = recurrent()
-        want = losses(program.build("tensorflow-function"))
+        want = losses(build(program, "tensorflow-function"))
         with mock.patch.object(tensorflow_session, "STATIC", 4), mock.patch.object(tensorflow_v2, "UNROLLED", 4):
             for entry in ENTRIES:
-                model = program.build(entry)
+                model = build(program, entry)
                 numpy.testing.assert_allclose(losses(model), want, rtol=1e-12, err_msg=entry)
             loops = [o for o in model.session.graph.get_operations() if o.type == "While"]
             self.assertGreaterEqual(len(loops), 2)
@@ -93,7 +71,7 @@ class Checks(unittest.TestCase):
     def test_steps_neither_trace_again_nor_grow(self):
         for entry in ENTRIES:
             with self.subTest(entry):
-                model = recurrent().build(entry)
+                model = build(recurrent(), entry)
                 first = losses(model)
                 model.reset()
                 gc.collect()
@@ -114,7 +92,7 @@ class Checks(unittest.TestCase):
         program = recurrent()
         for accumulate in (1, 2):
             program.raw["program"]["accumulate"] = program.raw["settings"]["accumulate"] = accumulate
-            job = Job(program.raw, CLAIMS)
+            job = Job(program.raw, CLAIMS["tensorflow"])
             fed, loaded = (tensorflow_session.Graph(job, program.weights, program.x, program.y, preload) for preload in (False, True))
             self.assertEqual(losses(fed), losses(loaded))
 
@@ -130,11 +108,11 @@ class Checks(unittest.TestCase):
             return sum(o.type == "MatMul" for o in graph.get_operations())
 
         for entry in ENTRIES[1:]:
-            once, twice = plain.build(entry), recomputed.build(entry)
+            once, twice = build(plain, entry), build(recomputed, entry)
             self.assertEqual((once.segments, twice.segments), (0, 1))
             self.assertEqual(products(twice, entry) - products(once, entry), 2, entry)
             numpy.testing.assert_allclose(losses(twice), losses(once), rtol=1e-12)
-        eager = recomputed.build("tensorflow")
+        eager = build(recomputed, "tensorflow")
         eager.network.functions = [mock.Mock(side_effect=f) for f in eager.network.functions]
         eager.step(0)
         self.assertEqual(sum(f.call_count for f in eager.network.functions), 7 + 4)
@@ -142,7 +120,7 @@ class Checks(unittest.TestCase):
     def test_a_session_infers_no_loss(self):
         program = recurrent()
         program.raw["program"]["mode"] = program.raw["settings"]["mode"] = "infer"
-        model = program.build("tensorflow-session")
+        model = build(program, "tensorflow-session")
         with mock.patch.object(model.session, "run", wraps=model.session.run) as run:
             model.step(1)
         (fetched, _), = (call.args for call in run.call_args_list)
@@ -163,7 +141,7 @@ class Checks(unittest.TestCase):
         x, w = program.x[0].astype("float64").reshape(shape), {k: v.astype("float64") for k, v in program.weights.items()}
         y = (x - x.mean(-1, keepdims=True)) / numpy.sqrt(x.var(-1, keepdims=True) + 1e-5) * w["ln.weight"] + w["ln.bias"]
         for entry in ENTRIES:
-            model = program.build(entry)
+            model = build(program, entry)
             numpy.testing.assert_allclose(model.read_logits(0), y.reshape(6, -1) @ w["fc.weight"].T, rtol=1e-12, err_msg=entry)
             for name, value in model.read_params().items():
                 numpy.testing.assert_array_equal(value, w[name], name)

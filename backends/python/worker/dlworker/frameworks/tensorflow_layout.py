@@ -89,12 +89,12 @@ def layouts(job):
     return found
 
 
-def data(job, kind, integer, x, y):
+def data(job, types, x, y):
     """The batches as TensorFlow takes them, cut into micro-batches: a list of
-    lists of pairs of numpy arrays. kind is the dtype of real
-    numbers, integer that of tokens and classes."""
+    lists of pairs of numpy arrays. types is a tensorflow_precision.Types."""
+    integer = numpy.int64 if job.device == "cuda" else numpy.int32
     if job.input.kind == "image":
         x = x.transpose(0, 1, 3, 4, 2)
-    x = x.astype(integer if job.input.kind == "tokens" else kind)
-    y = y.astype(integer if job.loss.kind == "softmax-cross-entropy" else kind)
+    x = x.astype(integer if job.input.kind == "tokens" else types.given(job))
+    y = y.astype(integer if job.loss.kind == "softmax-cross-entropy" else types.statistics.as_numpy_dtype)
     return [list(zip(numpy.split(xb, job.accumulate), numpy.split(yb, job.accumulate))) for xb, yb in zip(x, y)]

@@ -11,18 +11,19 @@ import numpy
 import tensorflow as tf
 
 from .tensorflow_layout import channels_last, last_only
+from .tensorflow_precision import Types, reader
 
 OPS = ("dense conv2d maxpool2d avgpool batchnorm layernorm relu gelu sigmoid flatten embedding lstm attention dropout add "
        "last-step softmax-cross-entropy sigmoid-cross-entropy sgd adam").split()
-DTYPES = {"f64": tf.float64, "f32": tf.float32, "tf32": tf.float32}
-NAMES = {tf.float64: "f64", tf.float32: "f32", tf.bfloat16: "bf16", tf.float16: "f16"}
 
 
 def loss_of(job):
-    """The mean loss as a function of logits and labels."""
+    """The mean loss as a function of logits and labels, from 16 bit computed in
+    float32."""
+    wide = Types(job.precision).wide
     if job.loss.kind == "softmax-cross-entropy":
-        return lambda z, y: tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=z))
-    return lambda z, y: tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=tf.squeeze(z, -1)))
+        return lambda z, y: tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=wide(z)))
+    return lambda z, y: tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=tf.squeeze(wide(z), -1)))
 
 
 def scalar(job, value):
@@ -31,12 +32,13 @@ def scalar(job, value):
 
 
 def affine(x, weight, bias):
-    """x·weight + bias over the last axis. One matrix product for all positions
-    of a sequence: tf.matmul would make one for each example."""
+    """x·weight + bias over the last axis, both given by readers, bias perhaps by
+    None. One matrix product for all positions of a sequence: tf.matmul would make
+    one for each example."""
     rows = x if len(x.shape) == 2 else tf.reshape(x, (-1, x.shape[-1]))
-    y = tf.matmul(rows, weight)
-    if bias is not None:
-        y = tf.nn.bias_add(y, bias)
+    y = tf.matmul(rows, weight())
+    if bias:
+        y = tf.nn.bias_add(y, bias())
     return y if len(x.shape) == 2 else tf.reshape(y, (-1, *x.shape[1:-1], y.shape[-1]))
 
 
@@ -55,7 +57,9 @@ class Network:
     would pay for it, which code written by hand does not."""
 
     def __init__(self, job, variables, lstm):
-        self.job, self.variables, self.lstm = job, variables, lstm
+        self.job, self.variables, self.lstm, self.types = job, variables, lstm, Types(job.precision)
+        # An input of real numbers is an activation like all others.
+        self.enter = self.types.narrow if job.input.kind != "tokens" else lambda x: x
         self.images, self.last_only = channels_last(job), last_only(job)
         self.segments = dict(job.segments)
         self.functions = [self._function(op) for op in job.ops]
@@ -74,7 +78,7 @@ class Network:
     def __call__(self, x):
         """(logits, moved) of a forward pass in the program's mode. moved lists
         pairs of a running statistic and its new value; nothing was assigned."""
-        values, moved, functions = {-1: x}, [], self.functions
+        values, moved, functions = {-1: self.enter(x)}, [], self.functions
         for first, last, recomputed, unread in self.plan:
             values[last] = self._recomputed(first, last, values, moved) if recomputed else functions[first](values, moved, None)
             for j in unread:
@@ -104,23 +108,24 @@ class Network:
         """The op as a function of (values by op number, list of moved statistics,
         seeds of dropout by op number or None)."""
         at, shape = op.inputs[0], self.job.in_shape(op)
+        wide, narrow = self.types.wide, self.types.narrow
         match op.kind:
             case "dense":
-                w, b = self._of(op, "weight"), self._of(op, "bias")
-                if len(shape) == 1 and b is not None:
-                    return lambda values, *_: tf.nn.bias_add(tf.matmul(values[at], w), b)
+                w, b = self._reader(op, "weight"), self._reader(op, "bias")
+                if len(shape) == 1 and b:
+                    return lambda values, *_: tf.nn.bias_add(tf.matmul(values[at], w()), b())
                 return lambda values, *_: affine(values[at], w, b)
             case "conv2d":
-                return lambda values, *_: self._convolution(op, values[at])
+                return self._convolution(op)
             case "maxpool2d":
                 return lambda values, *_: tf.nn.max_pool2d(values[at], op.size, op.stride, "VALID")
             case "avgpool":
                 axes = (1, 2) if len(shape) == 3 else 1
-                return lambda values, *_: tf.reduce_mean(values[at], axes)
+                return lambda values, *_: narrow(tf.reduce_mean(wide(values[at]), axes))
             case "batchnorm":
-                return lambda values, moved, _: self._batch_normalization(op, values[at], moved)
+                return self._batch_normalization(op)
             case "layernorm":
-                return lambda values, *_: self._layer_normalization(op, values[at])
+                return self._layer_normalization(op)
             case "relu":
                 return lambda values, *_: tf.nn.relu(values[at])
             case "gelu":
@@ -134,11 +139,13 @@ class Network:
                 return lambda values, *_: tf.reshape(values[at], flat)
             case "embedding":
                 table = self._of(op, "weight")
-                return lambda values, *_: tf.nn.embedding_lookup(table, values[at])
+                # The rows are cast, not the table: what a row that occurs often gets
+                # of gradients is a sum.
+                return lambda values, *_: narrow(tf.nn.embedding_lookup(table, values[at]))
             case "lstm":
                 return lambda values, *_: self.lstm(op, values[at])
             case "attention":
-                return lambda values, *_: self._attention(op, values[at])
+                return self._attention(op)
             case "dropout":
                 rate = self.job.rate(op) if self.job.training else 0.0
                 return lambda values, _, seeds: (tf.nn.experimental.stateless_dropout(values[at], rate, seeds[op.number]) if seeds
@@ -155,47 +162,84 @@ class Network:
     def _of(self, op, part):
         return self.variables.get("%s.%s" % (op.name, part))
 
-    def _convolution(self, op, x):
-        padding = "VALID"
-        if op.pad and op.stride == 1 and op.kernel == 2 * op.pad + 1:
-            padding = "SAME"
-        elif op.pad:  # a list of paddings as argument of conv2d takes a slower kernel on CPU
-            x = tf.pad(x, [[0, 0], [op.pad, op.pad], [op.pad, op.pad], [0, 0]])
-        y = tf.nn.conv2d(x, self._of(op, "weight"), op.stride, padding)
-        return tf.nn.bias_add(y, self._of(op, "bias")) if op.bias else y
+    def _reader(self, op, part, kind=None):
+        """A function that reads a parameter as activations of the op, or in the
+        given type; None if the op has none."""
+        variable = self._of(op, part)
+        return None if variable is None else reader(variable, kind or self.types.activations)
 
-    def _batch_normalization(self, op, x, moved):
-        weight, bias = self._of(op, "weight"), self._of(op, "bias")
+    def _convolution(self, op):
+        weight, bias = self._reader(op, "weight"), self._reader(op, "bias")
+        same = op.stride == 1 and op.kernel == 2 * op.pad + 1
+        padding = "SAME" if op.pad and same else "VALID"
+        # A list of paddings as argument of conv2d takes a slower kernel on CPU.
+        around = [[0, 0], [op.pad, op.pad], [op.pad, op.pad], [0, 0]] if op.pad and not same else None
+
+        def convolution(values, *_):
+            x = values[op.inputs[0]]
+            y = tf.nn.conv2d(tf.pad(x, around) if around else x, weight(), op.stride, padding)
+            return tf.nn.bias_add(y, bias()) if bias else y
+        return convolution
+
+    def _batch_normalization(self, op):
+        types = self.types
+        weight, bias = (self._reader(op, part, types.statistics) for part in ("weight", "bias"))
         mean, variance = self._of(op, "running_mean"), self._of(op, "running_var")
-        if len(x.shape) == 4 and x.dtype == tf.float32:
+
+        def fused(values, moved, _):
             # Not tf.compat.v1.nn.fused_batch_norm: it raises small epsilons.
             y, new_mean, new_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=weight, offset=bias, mean=mean, variance=variance, epsilon=op.epsilon,
+                x=values[op.inputs[0]], scale=weight(), offset=bias(), mean=mean, variance=variance, epsilon=op.epsilon,
                 exponential_avg_factor=op.momentum, is_training=self.job.training)
             if self.job.training:
                 moved += [(mean, new_mean), (variance, new_variance)]
             return y
-        if not self.job.training:
-            return tf.nn.batch_normalization(x, mean, variance, bias, weight, op.epsilon)
-        m, v = tf.nn.moments(x, list(range(len(x.shape) - 1)))
-        n = math.prod(x.shape[:-1])
-        moved += [(mean, mean + (m - mean) * op.momentum), (variance, variance + (v * (n / (n - 1)) - variance) * op.momentum)]
-        return tf.nn.batch_normalization(x, m, v, bias, weight, op.epsilon)
 
-    def _layer_normalization(self, op, x):
-        image = len(x.shape) == 4  # then the last axis of the canonical layout is its width
-        if image:
-            x = tf.transpose(x, (0, 3, 1, 2))
-        mean, variance = tf.nn.moments(x, -1, keepdims=True)
-        y = tf.nn.batch_normalization(x, mean, variance, self._of(op, "bias"), self._of(op, "weight"), op.epsilon)
-        return tf.transpose(y, (0, 2, 3, 1)) if image else y
+        def inference(values, *_):
+            return types.narrow(tf.nn.batch_normalization(types.wide(values[op.inputs[0]]), mean, variance, bias(), weight(), op.epsilon))
 
-    def _attention(self, op, x):
-        _, t, d = x.shape
-        qkv = tf.reshape(affine(x, self._of(op, "qkv.weight"), self._of(op, "qkv.bias")), (-1, t, 3, op.heads, d // op.heads))
-        q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))
-        scores = tf.matmul(q * (d // op.heads) ** -0.5, k, transpose_b=True)
-        if op.causal:
-            scores += tf.constant(numpy.triu(numpy.full((t, t), -1e9), 1), scores.dtype)
-        y = tf.transpose(tf.matmul(tf.nn.softmax(scores), v), (0, 2, 1, 3))
-        return affine(tf.reshape(y, (-1, t, d)), self._of(op, "out.weight"), self._of(op, "out.bias"))
+        def training(values, moved, _):
+            x = types.wide(values[op.inputs[0]])
+            m, v = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+            n = math.prod(x.shape[:-1])
+            moved += [(mean, mean + (m - mean) * op.momentum), (variance, variance + (v * (n / (n - 1)) - variance) * op.momentum)]
+            return types.narrow(tf.nn.batch_normalization(x, m, v, bias(), weight(), op.epsilon))
+
+        if len(self.job.in_shape(op)) == 3 and types.statistics == tf.float32:
+            return fused
+        return training if self.job.training else inference
+
+    def _layer_normalization(self, op):
+        types = self.types
+        weight, bias = (self._reader(op, part, types.statistics) for part in ("weight", "bias"))
+        image = len(self.job.in_shape(op)) == 3  # then the last axis of the canonical layout is its width
+
+        def normalization(values, *_):
+            x = types.wide(values[op.inputs[0]])
+            if image:
+                x = tf.transpose(x, (0, 3, 1, 2))
+            mean, variance = tf.nn.moments(x, -1, keepdims=True)
+            y = types.narrow(tf.nn.batch_normalization(x, mean, variance, bias(), weight(), op.epsilon))
+            return tf.transpose(y, (0, 2, 3, 1)) if image else y
+        return normalization
+
+    def _attention(self, op):
+        types = self.types
+        parts = [self._reader(op, part) for part in ("qkv.weight", "qkv.bias", "out.weight", "out.bias")]
+        t, d = self.job.in_shape(op)
+        scale = (d // op.heads) ** -0.5
+
+        def scores_of(q, k):
+            if types.half:  # in 16 bit the factor would be a rounded one
+                return types.wide(tf.matmul(q, k, transpose_b=True)) * scale
+            return tf.matmul(q * scale, k, transpose_b=True)
+
+        def attention(values, *_):
+            qkv = tf.reshape(affine(values[op.inputs[0]], *parts[:2]), (-1, t, 3, op.heads, d // op.heads))
+            q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))
+            scores = scores_of(q, k)
+            if op.causal:
+                scores += tf.constant(numpy.triu(numpy.full((t, t), -1e9), 1), scores.dtype)
+            y = tf.transpose(tf.matmul(types.narrow(tf.nn.softmax(scores)), v), (0, 2, 1, 3))
+            return affine(tf.reshape(y, (-1, t, d)), *parts[2:])
+        return attention

@@ -11,7 +11,7 @@ from .tensorflow_ops import OPS
 def configure(threads, device):
     """Set threads and devices, which must come before the first op. Returns
     the part of hello that all entries share."""
-    precisions, versions = ["f32", "f64"], {"tensorflow": tf.__version__, "python": platform.python_version()}
+    precisions, versions = ["f32", "f64", "bf16-mixed", "f16-mixed", "bf16", "f16"], {"tensorflow": tf.__version__, "python": platform.python_version()}
     gpus = tf.config.list_physical_devices("GPU")
     if device == "cuda":
         if not gpus:

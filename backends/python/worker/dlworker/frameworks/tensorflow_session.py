@@ -1,5 +1,6 @@
 """TensorFlow 1: a static graph that is built once and run by a Session, with
-resource variables and the optimizers of tf.compat.v1.train.
+resource variables, the optimizers of tf.compat.v1.train and the loss scale of
+tf.compat.v1.mixed_precision.
 
 Sources: tensorflow.org/api_docs/python/tf/compat/v1, tensorflow.org/guide/migrate.
 """
@@ -7,9 +8,11 @@ Sources: tensorflow.org/api_docs/python/tf/compat/v1, tensorflow.org/guide/migra
 import numpy
 import tensorflow as tf
 
+from .. import loss_scale
 from ..model import Model
 from . import tensorflow_layout, tensorflow_ops, tensorflow_runtime
-from .tensorflow_ops import DTYPES, NAMES, Network, affine, scalar
+from .tensorflow_ops import Network, affine, scalar
+from .tensorflow_precision import NAMES, Types, reader
 
 v1 = tf.compat.v1
 
@@ -28,8 +31,10 @@ def _cell(z, c):
 
 def lstm(x, weight_ih, weight_hh, bias, last):
     """[N, T, D] -> [N, T, units], or -> [N, units] if only the last step is
-    wanted. The inputs are projected for all steps at once."""
+    wanted. The inputs are projected for all steps at once. Parameters are given by
+    readers."""
     n, length, _ = x.shape
+    weight_hh = weight_hh()
     units = weight_hh.shape[0]
     inputs = tf.transpose(affine(x, weight_ih, bias), (1, 0, 2))
     h = c = tf.zeros((n, units), x.dtype)
@@ -66,10 +71,9 @@ class Graph(Model):
     variables of the graph."""
 
     def __init__(self, job, weights, x, y, preload):
-        self.job, self.weights = job, weights
+        self.job, self.weights, self.types = job, weights, Types(job.precision)
         self.layouts = tensorflow_layout.layouts(job)
-        kind, integer = DTYPES[job.precision].as_numpy_dtype, numpy.int64 if job.device == "cuda" else numpy.int32
-        self.batches = [[(_aligned(xm), _aligned(ym)) for xm, ym in batch] for batch in tensorflow_layout.data(job, kind, integer, x, y)]
+        self.batches = [[(_aligned(xm), _aligned(ym)) for xm, ym in batch] for batch in tensorflow_layout.data(job, self.types, x, y)]
         self.accumulated = len(self.batches[0])
         self.host = job.placement == "host"
         self.preload = preload
@@ -78,6 +82,7 @@ class Graph(Model):
             self._inputs()
             self._forward()
             self.update = self.add = self.apply = ()
+            self.scale = None
             if job.training:
                 self._backward()
             # Values come in through placeholders: a graph holds 2 GB at most.
@@ -92,6 +97,8 @@ class Graph(Model):
         self.segments = len(self.network.segments)
         held, logits = self.session.run([self.trained[0], self.logits], self._feed(0, 0))
         self.dtypes = {"params": NAMES[tf.as_dtype(held.dtype)], "activations": NAMES[tf.as_dtype(logits.dtype)]}
+        if self.scale is not None:
+            self.loss_scale = float(self.session.run(self.scale))
         if job.device == "cuda":
             self.tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
         self.last = []
@@ -134,8 +141,7 @@ class Graph(Model):
         return {self.x: x, self.y: y}
 
     def _forward(self):
-        kind = DTYPES[self.job.precision]
-        self.variables = {p.name: v1.get_variable(p.name, self.layouts[p.name].held_shape, kind, v1.zeros_initializer(),
+        self.variables = {p.name: v1.get_variable(p.name, self.layouts[p.name].held_shape, self.types.variable(p), v1.zeros_initializer(),
                                                   trainable=not p.buffer, use_resource=True) for p in self.job.params}
         self.trained = [self.variables[p.name] for p in self.job.params if not p.buffer]
         self.network = Network(self.job, self.variables, self._lstm)
@@ -144,19 +150,27 @@ class Graph(Model):
         self.cost = tensorflow_ops.loss_of(self.job)(self.logits, self.y)
 
     def _lstm(self, op, x):
-        held = (self.variables["%s.%s" % (op.name, part)] for part in ("weight_ih", "weight_hh", "bias"))
+        held = (reader(self.variables["%s.%s" % (op.name, part)], x.dtype) for part in ("weight_ih", "weight_hh", "bias"))
         return lstm(x, *held, last=op.number in self.network.last_only)
 
     def _backward(self):
-        optimizer = self._optimizer()
+        optimizer, cost = self._optimizer(), self.cost
+        if self.job.precision == "f16-mixed":
+            scale = v1.mixed_precision.DynamicLossScale(loss_scale.INITIAL, loss_scale.INTERVAL, 2.0)
+            self.scale = scale()
+            cost *= self.scale
         # Rows of an embedding that do not occur move as well: their moments decay.
-        self.gradients = [tf.convert_to_tensor(g) for g, _ in optimizer.compute_gradients(self.cost, self.trained)]
+        self.gradients = [tf.convert_to_tensor(g) for g, _ in optimizer.compute_gradients(cost, self.trained)]
+        gradients = self.gradients
+        if self.scale is not None:
+            gradients = [g / self.scale for g in gradients]
+            optimizer = v1.mixed_precision.MixedPrecisionLossScaleOptimizer(optimizer, scale)
         if self.accumulated == 1:
-            self.update = tf.group(optimizer.apply_gradients(zip(self.gradients, self.trained)), *self.moves)
+            self.update = tf.group(optimizer.apply_gradients(zip(gradients, self.trained)), *self.moves)
             sums = []
         else:
             sums = [v1.get_variable("sum/" + v.op.name, v.shape, v.dtype, v1.zeros_initializer(), trainable=False, use_resource=True) for v in self.trained]
-            self.add = tf.group(*(total.assign_add(g / self.accumulated) for total, g in zip(sums, self.gradients)), *self.moves)
+            self.add = tf.group(*(total.assign_add(g / self.accumulated) for total, g in zip(sums, gradients)), *self.moves)
             apply = optimizer.apply_gradients([(total.read_value(), v) for total, v in zip(sums, self.trained)])
             with tf.control_dependencies([apply]):
                 self.apply = tf.group(*(total.assign(tf.zeros_like(total)) for total in sums))
@@ -192,17 +206,21 @@ class Graph(Model):
             return float(self.session.run(self.cost, {**self._feed(i, 0), self.logits: logits}))
         return sum(map(float, self.last)) / len(self.last)
 
-    def _each(self, fetch, i):
+    def _each(self, fetch, i, feed=()):
         """What a fetch gives for the micro-batches of batch i."""
-        return [self.session.run(fetch, self._feed(i, m)) for m in range(self.accumulated)]
+        return [self.session.run(fetch, {**self._feed(i, m), **dict(feed)}) for m in range(self.accumulated)]
 
     def read_logits(self, i):
-        return numpy.concatenate(self._each(self.logits, i))
+        return numpy.concatenate(self._each(self.logits, i)).astype(self.types.statistics.as_numpy_dtype)
 
     def read_grads(self, i):
         names = [p.name for p in self.job.params if not p.buffer]
-        return {name: self.layouts[name].canonical(sum(g) / self.accumulated)
-                for name, g in zip(names, zip(*self._each(self.gradients, i)))}
+
+        def gradients(scale):
+            each = self._each(self.gradients, i, [(self.scale, scale)] if scale else [])
+            return {name: self.layouts[name].canonical(sum(g) / self.accumulated) for name, g in zip(names, zip(*each))}
+
+        return gradients(None) if self.scale is None else loss_scale.unscaled(gradients, float(self.session.run(self.scale)))
 
     def read_params(self):
         return {name: self.layouts[name].canonical(v) for name, v in self.session.run(self.variables).items()}

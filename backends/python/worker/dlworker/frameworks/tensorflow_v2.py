@@ -1,20 +1,26 @@
-"""TensorFlow 2: raw variables and tf.nn, tf.GradientTape, the optimizers and
-the LSTM of tf.keras. Eager, under tf.function, and compiled by XLA.
+"""TensorFlow 2: raw variables and tf.nn, tf.GradientTape, the optimizers, the
+loss scale and the LSTM of tf.keras. Eager, under tf.function, and compiled by XLA.
 
-Sources: tensorflow.org/guide (core, function, autodiff), openxla.org/xla.
+Sources: tensorflow.org/guide (core, function, autodiff, mixed_precision),
+openxla.org/xla.
 """
 
 import os
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever a file in the user's home says
+# Compiled, activations have the rounding of their type: XLA otherwise leaves it
+# out between ops that it fuses.
+os.environ["XLA_FLAGS"] = (os.environ.get("XLA_FLAGS", "") + " --xla_allow_excess_precision=false").strip()
 
 import keras
 import numpy
 import tensorflow as tf
 
+from .. import loss_scale
 from ..model import Model
 from . import tensorflow_layout, tensorflow_ops, tensorflow_runtime
-from .tensorflow_ops import DTYPES, NAMES, Network, scalar
+from .tensorflow_ops import Network, scalar
+from .tensorflow_precision import NAMES, Types
 
 # Longest sequence whose LSTM is unrolled. Keras: "Unrolling can speed-up a RNN,
 # although it tends to be more memory-intensive. Unrolling is only suitable for
@@ -28,7 +34,7 @@ class Built(Model):
     function of tensors: nothing, or tf.function."""
 
     def __init__(self, job, weights, x, y, wrap, unroll):
-        self.job, self.weights = job, weights
+        self.job, self.weights, self.types = job, weights, Types(job.precision)
         self.device = "/GPU:0" if job.device == "cuda" else "/CPU:0"
         self.layouts = tensorflow_layout.layouts(job)
         with tf.device(self.device):
@@ -36,17 +42,19 @@ class Built(Model):
         self.trained = [self.variables[p.name] for p in job.params if not p.buffer]
         self.network = Network(job, self.variables, lambda op, x: self.layers[op.name](x))
         self.loss_fn = tensorflow_ops.loss_of(job)
-        self.batches = tensorflow_layout.data(job, DTYPES[job.precision].as_numpy_dtype, numpy.int64 if job.device == "cuda" else numpy.int32, x, y)
+        self.batches = tensorflow_layout.data(job, self.types, x, y)
         if job.placement == "resident":
             self.batches = [[self._placed(*pair) for pair in batch] for batch in self.batches]
         self.params = sum(int(tf.size(v)) for v in self.trained)
         self.segments, self.accumulated = len(self.network.segments), len(self.batches[0])
-        self.optimizer, self.sums = None, []
+        self.optimizer, self.sums, self.scale = None, [], None
         if job.training:
             self.optimizer = self._optimizer()
             if self.accumulated > 1:
                 self.sums = [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.trained]
         self.reset()
+        if self.scale is not None:
+            self.loss_scale = float(self.scale.numpy())
         self.dtypes = self._dtypes()
         if job.device == "cuda":
             self.tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
@@ -62,30 +70,35 @@ class Built(Model):
 
     def _variables(self, unroll):
         """Variables by the program's names, and the recurrent layers."""
-        job, kind, layers, last = self.job, DTYPES[self.job.precision], {}, tensorflow_layout.last_only(self.job)
+        job, types, layers, last = self.job, self.types, {}, tensorflow_layout.last_only(self.job)
         variables = {p.name: None for p in job.params}
         for op in job.ops:
             if op.kind == "lstm":
                 length, width = job.in_shape(op)
-                layer = keras.layers.LSTM(op.units, return_sequences=op.number not in last, dtype=kind.name, unroll=unroll and length <= UNROLLED)
+                layer = keras.layers.LSTM(op.units, return_sequences=op.number not in last, dtype=types.policy, unroll=unroll and length <= UNROLLED,
+                                          recurrent_initializer="zeros")  # the default needs a decomposition that bfloat16 lacks
                 layer.build((None, length, width))
                 cell, layers[op.name] = layer.cell, layer
                 for part, held in (("weight_ih", cell.kernel), ("weight_hh", cell.recurrent_kernel), ("bias", cell.bias)):
                     variables["%s.%s" % (op.name, part)] = held.value
         for p in job.params:
             if variables[p.name] is None:
-                variables[p.name] = tf.Variable(tf.zeros(self.layouts[p.name].held_shape, kind), trainable=not p.buffer, name=p.name)
+                variables[p.name] = tf.Variable(tf.zeros(self.layouts[p.name].held_shape, types.variable(p)), trainable=not p.buffer, name=p.name)
         return variables, layers
 
     def _optimizer(self):
         o = self.job.optimizer
-        keras.config.set_floatx(DTYPES[self.job.precision].name)  # of the variable that holds the rate
+        keras.config.set_floatx(self.types.params.name)  # of the variable that holds the rate
         rate = scalar(self.job, o.rate)
         if o.kind == "sgd":
             optimizer = keras.optimizers.SGD(rate, scalar(self.job, o.momentum))
         else:
             optimizer = keras.optimizers.Adam(rate, scalar(self.job, o.beta1), scalar(self.job, o.beta2), o.epsilon)
+        if self.job.precision == "f16-mixed":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, loss_scale.INITIAL, loss_scale.INTERVAL)
         optimizer.build(self.trained)
+        if self.job.precision == "f16-mixed":
+            self.scale = optimizer.dynamic_scale.value
         return optimizer
 
     def _dtypes(self):
@@ -110,11 +123,13 @@ class Built(Model):
         return self.network(x)[0]
 
     def _differentiated(self, x, y):
+        """The mean loss, the gradients of the scaled one, moved statistics."""
         with tf.GradientTape() as tape:
             logits, moved = self.network(x)
             loss = self.loss_fn(logits, y)
+            scaled = loss if self.scale is None else self.optimizer.scale_loss(loss)
         # Rows of an embedding that do not occur move as well: their moments decay.
-        return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trained)], moved
+        return loss, [tf.convert_to_tensor(g) for g in tape.gradient(scaled, self.trained)], moved
 
     def _gradients(self, x, y):
         return self._differentiated(x, y)[1]
@@ -163,9 +178,23 @@ class Built(Model):
         return float(self.loss_fn(*self.last))
 
     def read_logits(self, i):
-        return numpy.concatenate([self.logits(x).numpy() for x, _ in self.micro(i)])
+        return numpy.concatenate([self.types.wide(self.logits(x)).numpy() for x, _ in self.micro(i)])
 
     def read_grads(self, i):
+        if self.scale is None:
+            return self._mean(i)
+        held = self.scale.numpy()
+
+        def gradients(scale):
+            self.scale.assign(scale)
+            return self._mean(i)
+
+        found = loss_scale.unscaled(gradients, float(held))
+        self.scale.assign(held)
+        return found
+
+    def _mean(self, i):
+        """Gradients of the scaled loss of batch i."""
         sums = [sum(g.numpy() for g in gs) for gs in zip(*(self.gradients(x, y) for x, y in self.micro(i)))]
         names = [p.name for p in self.job.params if not p.buffer]
         return {name: self.layouts[name].canonical(g / self.accumulated) for name, g in zip(names, sums)}
@@ -179,6 +208,8 @@ class Built(Model):
         state = self.optimizer.variables if self.optimizer else []
         for variable in [*(v for v in state if v is not self.optimizer.learning_rate), *self.sums]:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
+        if self.scale is not None:
+            self.scale.assign(loss_scale.INITIAL)
 
     def device_peaks(self):
         if self.job.device != "cuda":
