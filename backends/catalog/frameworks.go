@@ -26,15 +26,15 @@ func frameworks() []backends.Entry {
 			// The compiler calls the host's C++ compiler, and keeps what it made.
 			"PATH={path}", "TORCHINDUCTOR_CACHE_DIR={cache}/inductor")),
 		halved(framework("pytorch-jit", static, pytorch, corrected, accumulates)),
-		framework("tensorflow", eager, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
-		framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
-		framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow, kerasHome),
-		framework("tensorflow-session", static, tensorflow, uncorrected, both, quietTensorFlow),
+		halved(framework("tensorflow", eager, tensorflow, uncorrected, both, quietTensorFlow, kerasHome)),
+		halved(framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow, kerasHome)),
+		halved(framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow, kerasHome)),
+		halved(framework("tensorflow-session", static, tensorflow, uncorrected, both, quietTensorFlow)),
 		keras("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}),
 		keras("keras-torch", eager, where{"keras", ""}),
 		keras("keras-jax", compiled, where{"keras", "jax-cuda"}),
-		framework("jax", compiled, jax, corrected, accumulates),
-		framework("jax-eager", eager, jax, corrected, both),
+		halved(framework("jax", compiled, jax, corrected, both)),
+		halved(framework("jax-eager", eager, jax, corrected, both)),
 		onnxruntime(),
 	}
 }

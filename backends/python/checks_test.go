@@ -10,7 +10,7 @@ import (
 )
 
 // TestFrameworkChecks runs what the compliance suite cannot see of the workers of
-// TensorFlow and PyTorch, in their own language.
+// TensorFlow, PyTorch and JAX, in their own language.
 func TestFrameworkChecks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts frameworks")
@@ -19,7 +19,7 @@ func TestFrameworkChecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, framework := range []string{"tensorflow", "pytorch"} {
+	for _, framework := range []string{"tensorflow", "pytorch", "jax"} {
 		t.Run(framework, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), environmenttest.Interpreter(t, cache.Dir, framework), "-s", "-B", filepath.Join("testdata", framework+"_checks.py"))
 			if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,6 +1,6 @@
 """JAX: functions of pytrees, gradients by value_and_grad, optimizers of optax.
 "jax" compiles the whole step and donates what it replaces; "jax-eager" runs the
-same functions without jit, op by op.
+same functions without jit, op by op. What 16 bit are is in jax_precision.py.
 
 Sources: docs.jax.dev, "Stateful computations", "Ahead-of-time lowering and
 compilation", "Buffer donation"; optax.readthedocs.io, "Getting started".
@@ -13,11 +13,12 @@ import numpy
 import optax
 from jax import lax
 
-from .. import affinity
+from .. import affinity, loss_scale
 from ..errors import Unsupported
 from ..model import Model
 from .channels_last import Layout
 from .jax_ops import OPS, layer, unrolled
+from .jax_precision import ROUNDED, TYPES, Rule, ScaledRule, Types
 
 LOSSES_AND_OPTIMIZERS = "softmax-cross-entropy sigmoid-cross-entropy sgd adam".split()
 NAMES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
@@ -26,12 +27,20 @@ NAMES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16
 # 0.1 ms). Programs whose step would take more than a minute are refused.
 MAX_EAGER_TIME_STEPS = 12_000
 
+# What a step with jax.checkpoint is compiled with for a CPU. XLA has a barrier
+# before what is computed again, but its CPU compiler takes the barriers out
+# before the last search for common subexpressions, which then merges all of it
+# with the forward pass: the memory that was to be saved stays in use.
+RECOMPUTED = {"xla_disable_hlo_passes": "cse_barrier_expander"}
+
 
 class Network:
     """The program's ops as one pure function."""
 
-    def __init__(self, job, layout, scan):
-        self.layers = [layer(job, op, layout, scan) for op in job.ops]
+    def __init__(self, job, layout, scan, types):
+        self.layers = [layer(job, op, layout, scan, types) for op in job.ops]
+        # An input of real numbers is an activation like all others.
+        self.enter = types.narrow if job.input.kind != "tokens" else lambda x: x
         self.inputs = [op.inputs for op in job.ops]
         self.segments = dict(job.segments)
         readers = {}  # the last op that reads a value
@@ -41,7 +50,7 @@ class Network:
 
     def __call__(self, params, buffers, key, x):
         """The logits of x, and the buffers after it."""
-        moved, values, i = dict(buffers), {-1: x}, 0
+        moved, values, i = dict(buffers), {-1: self.enter(x)}, 0
         while i < len(self.layers):
             last = self.segments.get(i)
             if last is None:
@@ -72,16 +81,19 @@ class Jit(Model):
     scan = staticmethod(lax.scan)
 
     def __init__(self, job, weights, x, y):
-        self.job, self.layout = job, Layout(job)
-        self.network = Network(job, self.layout, self.scan)
-        dtype = {"f64": numpy.float64}.get(job.precision, numpy.float32)
-        self.weights, self.dtype = weights, dtype
+        self.job, self.layout, self.types = job, Layout(job), Types(job.precision)
+        self.network = Network(job, self.layout, self.scan, self.types)
+        self.weights = weights
         if job.training:
             o = job.optimizer
-            self.rule = optax.sgd(o.rate, o.momentum or None) if o.kind == "sgd" else optax.adam(o.rate, o.beta1, o.beta2, o.epsilon)
-        self.loss_fn = _softmax if job.loss.kind == "softmax-cross-entropy" else _sigmoid
+            rule = optax.sgd(o.rate, o.momentum or None) if o.kind == "sgd" else optax.adam(o.rate, o.beta1, o.beta2, o.epsilon)
+            self.rule = ScaledRule(rule) if job.precision == "f16-mixed" else Rule(rule)
+        wide, loss = self.types.wide, _softmax if job.loss.kind == "softmax-cross-entropy" else _sigmoid
+        self.loss_fn = lambda z, y: loss(wide(z), y)
         self.reset()
-        self._data(x, y, dtype)
+        scale = self.rule.scale(self.state[2]) if job.training else None
+        self.loss_scale = 0.0 if scale is None else float(scale)
+        self._data(x, y)
         self.params = sum(w.size for w in self.state[0].values())
         self.accumulated, self.segments = job.accumulate, len(job.segments)
         self.random = any(op.kind == "dropout" and job.rate(op) for op in job.ops)
@@ -96,13 +108,20 @@ class Jit(Model):
 
     def _compiled(self, f, arguments, donated=()):
         """f, compiled ahead for these arguments."""
-        return jax.jit(f, donate_argnums=donated).lower(*arguments).compile()
+        lowered, options = jax.jit(f, donate_argnums=donated).lower(*arguments), dict(ROUNDED) if self.types.half else {}
+        if not self.job.segments or self.job.device != "cpu":
+            return lowered.compile(options or None)
+        compiled = lowered.compile({**options, **RECOMPUTED})
+        # Evidence: a segment whose barrier is gone was merged with the forward pass.
+        self.segments = len(self.job.segments) - lowered.as_text().count("optimization_barrier") + compiled.as_text().count(" opt-barrier(")
+        return compiled
 
-    def _data(self, x, y, dtype):
-        x = numpy.array(self.layout.image(x), numpy.int32 if self.job.input.kind == "tokens" else dtype, order="C")
-        y = y.astype(numpy.int32 if self.job.loss.kind == "softmax-cross-entropy" else dtype)
-        self.batches = list(zip(x, y))
+    def _data(self, x, y):
         self.host = self.job.placement == "host"
+        real = self.types.statistics if self.host else self.types.params
+        x = numpy.array(self.layout.image(x), numpy.int32 if self.job.input.kind == "tokens" else real, order="C")
+        y = y.astype(numpy.int32 if self.job.loss.kind == "softmax-cross-entropy" else self.types.statistics)
+        self.batches = list(zip(x, y))
         if not self.host:
             self.batches = jax.device_put(self.batches, may_alias=False)
 
@@ -112,8 +131,9 @@ class Jit(Model):
 
     def _initial(self):
         """(parameters, buffers) as the job gives them, in JAX's layout."""
-        native = {name: numpy.array(self.layout.native(name, w), self.dtype, order="C") for name, w in self.weights.items()}
         buffers = {p.name for p in self.job.params if p.buffer}
+        native = {name: numpy.array(self.layout.native(name, w), self.types.statistics if name in buffers else self.types.params, order="C")
+                  for name, w in self.weights.items()}
         return {n: w for n, w in native.items() if n not in buffers}, {n: native[n] for n in buffers}
 
     def reset(self):
@@ -130,25 +150,28 @@ class Jit(Model):
 
     # The functions of the program. None of them changes anything.
 
-    def _objective(self, params, buffers, key, x, y):
+    def _objective(self, params, buffers, key, x, y, scale):
+        """The scaled loss; the loss, and the buffers afterwards."""
         logits, buffers = self.network(params, buffers, key, x)
-        return self.loss_fn(logits, y), buffers
+        loss = self.loss_fn(logits, y)
+        return loss if scale is None else loss * scale, (loss, buffers)
 
-    def _gradients(self, params, buffers, key, x, y):
-        """The mean loss, its gradients and the buffers afterwards."""
+    def _gradients(self, params, buffers, key, x, y, scale=None):
+        """The mean loss, the gradients of the scaled one and the buffers
+        afterwards."""
         slope = jax.value_and_grad(self._objective, has_aux=True)
         n = self.job.accumulate
         if n == 1:
-            (loss, buffers), grads = slope(params, buffers, key, x, y)
+            (_, (loss, buffers)), grads = slope(params, buffers, key, x, y, scale)
             return loss, grads, buffers
 
         def micro(carry, batch):
             total, grads, buffers = carry
             key, x, y = batch
-            (loss, buffers), more = slope(params, buffers, key, x, y)
+            (_, (loss, buffers)), more = slope(params, buffers, key, x, y, scale)
             return (total + loss / n, jax.tree.map(lambda g, m: g + m / n, grads, more), buffers), None
 
-        zero = (jnp.zeros((), _dtype(params)), jax.tree.map(jnp.zeros_like, params), buffers)
+        zero = (jnp.zeros((), self.types.statistics), jax.tree.map(jnp.zeros_like, params), buffers)
         (loss, grads, buffers), _ = self.scan(micro, zero, (jax.random.split(key, n), *self._micro(x, y)))
         return loss, grads, buffers
 
@@ -157,9 +180,9 @@ class Jit(Model):
 
     def _update(self, params, buffers, optimizer, key, x, y):
         key, now = jax.random.split(key) if self.random else (key, key)
-        loss, grads, buffers = self._gradients(params, buffers, now, x, y)
-        updates, optimizer = self.rule.update(grads, optimizer, params)
-        return optax.apply_updates(params, updates), buffers, optimizer, key, loss
+        loss, grads, buffers = self._gradients(params, buffers, now, x, y, self.rule.scale(optimizer))
+        params, optimizer = self.rule.apply(grads, optimizer, params)
+        return params, buffers, optimizer, key, loss
 
     def _logits(self, params, buffers, x):
         key = jax.random.key(0)
@@ -186,16 +209,21 @@ class Jit(Model):
     def _check(self, f, *arguments):
         """f by jit: compiled at its first use, which no timed build comes to."""
         if f.__name__ not in self.checked:
-            self.checked[f.__name__] = jax.jit(f)
+            self.checked[f.__name__] = self._compiled(f, arguments)
         return self.checked[f.__name__](*arguments)
 
     def read_logits(self, i):
-        return numpy.asarray(self._check(self._logits, *self.state[:2], self.batch(i)[0]))
+        return numpy.asarray(self._check(self._logits, *self.state[:2], self.batch(i)[0]), self.types.statistics)
 
     def read_grads(self, i):
-        params, buffers, _, key = self.state
-        grads = self._check(self._gradients, params, buffers, key, *self.batch(i))[1]
-        return self._canonical(grads)
+        params, buffers, optimizer, key = self.state
+
+        def gradients(scale):
+            scale = None if scale is None else jnp.float32(scale)
+            return self._canonical(self._check(self._gradients, params, buffers, key, *self.batch(i), scale)[1])
+
+        scale = self.rule.scale(optimizer)
+        return gradients(None) if scale is None else loss_scale.unscaled(gradients, float(scale))
 
     def read_params(self):
         return self._canonical({**self.state[0], **self.state[1]})
@@ -237,19 +265,12 @@ def _sigmoid(z, y):
     return optax.sigmoid_binary_cross_entropy(z.squeeze(-1), y).mean()
 
 
-def _dtype(params):
-    return jax.tree.leaves(params)[0].dtype
-
-
 class JAX:
     """The framework after its import. Nothing here may touch a device: a
     process that shares its import forks after it."""
 
     def __init__(self, name):
         self.eager = name == "jax-eager"
-        # XLA's CPU compiler merges what jax.checkpoint computes again with the
-        # forward pass: under jit the memory that it should save stays in use.
-        self.features = ["accumulate", "checkpoint"] if self.eager else ["accumulate"]
 
     def hello(self, threads, device):
         granted = affinity.restrict(threads)  # before XLA makes its pool
@@ -261,12 +282,12 @@ class JAX:
         except RuntimeError as e:
             raise Unsupported("device %s: jax %s sees no such device: %s" % (device, jax.__version__, e)) from e
         return {"kind": "eager" if self.eager else "compiled", "versions": versions, "ops": OPS + LOSSES_AND_OPTIMIZERS,
-                "precisions": ["f32", "f64"] + (["tf32"] if device == "cuda" else []), "features": self.features,
+                "precisions": [p for p in TYPES if p != "tf32" or device == "cuda"], "features": ["accumulate", "checkpoint"],
                 "threads": affinity.phrase(granted), "effective_threads": granted or _cpus(), "flush_denormals": _flushes()}
 
     def build(self, job, weights, x, y):
         jax.config.update("jax_enable_x64", job.precision == "f64")
-        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if job.precision == "tf32" else "highest")
+        jax.config.update("jax_default_matmul_precision", {"tf32": "tensorfloat32", "f32": "highest", "f64": "highest"}.get(job.precision, "default"))
         return (Eager if self.eager else Jit)(job, weights, x, y)
 
     @staticmethod

@@ -25,25 +25,30 @@ def unrolled(f, carry, xs):
     return carry, jax.tree.map(lambda *parts: jnp.stack(parts), *ys)
 
 
-def layer(job, op, layout, scan):
-    """The function of an op; scan is lax.scan or unrolled."""
+def layer(job, op, layout, scan, types):
+    """The function of an op; scan is lax.scan or unrolled, types a
+    jax_precision.Types."""
     name = op.name + "."
+    read, plus, wide, narrow = types.read, types.plus, types.wide, types.narrow
     match op.kind:
         case "dense":
             if op.bias:
-                return lambda p, m, k, x: x @ p[name + "weight"] + p[name + "bias"]
-            return lambda p, m, k, x: x @ p[name + "weight"]
+                return lambda p, m, k, x: plus(x @ read(p[name + "weight"]), p[name + "bias"])
+            return lambda p, m, k, x: x @ read(p[name + "weight"])
         case "conv2d":
-            return _conv2d(op, name)
+            return _conv2d(op, name, types)
         case "maxpool2d":
             pool = _max_of_views if job.training else _max_of_windows
             return lambda p, m, k, x: pool(x, op.size, op.stride)
         case "avgpool":
             return lambda p, m, k, x: x.mean((1, 2) if x.ndim == 4 else 1)
         case "batchnorm":
-            return _batchnorm(job, op, name)
+            return _batchnorm(job, op, name, types)
         case "layernorm":
-            return lambda p, m, k, x: _normalized(x, x.mean(-1, keepdims=True), x.var(-1, keepdims=True), op.epsilon, p, name)
+            def layernorm(p, m, k, x):
+                x = wide(x)
+                return narrow(_normalized(x, x.mean(-1, keepdims=True), x.var(-1, keepdims=True), op.epsilon, p, name))
+            return layernorm
         case "relu":
             return lambda p, m, k, x: jax.nn.relu(x)
         case "gelu":
@@ -55,11 +60,13 @@ def layer(job, op, layout, scan):
                 return lambda p, m, k, x: x.transpose(0, 3, 1, 2).reshape(len(x), -1)
             return lambda p, m, k, x: x.reshape(len(x), -1)
         case "embedding":
-            return lambda p, m, k, x: p[name + "weight"][x]
+            # The rows are cast, not the table: what a row that occurs often gets of
+            # gradients is a sum.
+            return lambda p, m, k, x: narrow(p[name + "weight"][x])
         case "lstm":
-            return _lstm(job, op, name, layout.ended(op), scan)
+            return _lstm(job, op, name, layout.ended(op), scan, types)
         case "attention":
-            return _attention(op, name)
+            return _attention(op, name, types)
         case "dropout":
             return _dropout(job.rate(op), op.number)
         case "add":
@@ -69,11 +76,11 @@ def layer(job, op, layout, scan):
     raise Unsupported("op %s" % op)
 
 
-def _conv2d(op, name):
+def _conv2d(op, name, types):
     def conv2d(p, m, k, x):
-        y = lax.conv_general_dilated(x, p[name + "weight"], (op.stride, op.stride), [(op.pad, op.pad)] * 2,
+        y = lax.conv_general_dilated(x, types.read(p[name + "weight"]), (op.stride, op.stride), [(op.pad, op.pad)] * 2,
                                      dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        return y + p[name + "bias"] if op.bias else y
+        return types.plus(y, p[name + "bias"]) if op.bias else y
     return conv2d
 
 
@@ -105,17 +112,18 @@ def _normalized(x, mean, var, epsilon, p, name):
     return (x - mean) * (lax.rsqrt(var + epsilon) * p[name + "weight"]) + p[name + "bias"]
 
 
-def _batchnorm(job, op, name):
+def _batchnorm(job, op, name, types):
     def training(p, m, k, x):
+        x = types.wide(x)
         axes = tuple(range(x.ndim - 1))
         n = x.size // x.shape[-1]
         mean, var = x.mean(axes), x.var(axes)
         for part, value in (("running_mean", mean), ("running_var", var * (n / (n - 1)))):
             m[name + part] = (1 - op.momentum) * m[name + part] + op.momentum * lax.stop_gradient(value)
-        return _normalized(x, mean, var, op.epsilon, p, name)
+        return types.narrow(_normalized(x, mean, var, op.epsilon, p, name))
 
     def inference(p, m, k, x):
-        return _normalized(x, m[name + "running_mean"], m[name + "running_var"], op.epsilon, p, name)
+        return types.narrow(_normalized(types.wide(x), m[name + "running_mean"], m[name + "running_var"], op.epsilon, p, name))
     return training if job.training else inference
 
 
@@ -128,16 +136,18 @@ def _batchnorm(job, op, name):
 STEPWISE = 16
 
 
-def _lstm(job, op, name, ended, scan):
+def _lstm(job, op, name, ended, scan, types):
     stepwise = job.batch // job.accumulate >= STEPWISE
 
     def lstm(p, m, k, x):
         def gates(x):
-            return x @ p[name + "weight_ih"] + p[name + "bias"]
+            # Read in every step: the gradients of all steps are then added up in
+            # the type of the parameters.
+            return x @ types.read(p[name + "weight_ih"]) + types.read(p[name + "bias"])
 
         def cell(state, x):
             h, c = state
-            z = (gates(x) if stepwise else x) + h @ p[name + "weight_hh"]
+            z = (gates(x) if stepwise else x) + h @ types.read(p[name + "weight_hh"])
             i, f, g, o = jnp.split(z, 4, -1)
             c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
             h = jax.nn.sigmoid(o) * jnp.tanh(c)
@@ -150,18 +160,18 @@ def _lstm(job, op, name, ended, scan):
     return lstm
 
 
-def _attention(op, name):
+def _attention(op, name, types):
     # jax.nn.dot_product_attention does the same on CPUs, but its scores have
     # at most float32.
     def attention(p, m, k, x):
         n, t, d = x.shape
-        qkv = x @ p[name + "qkv.weight"] + p[name + "qkv.bias"]
+        qkv = types.plus(x @ types.read(p[name + "qkv.weight"]), p[name + "qkv.bias"])
         q, k, v = (part.reshape(n, t, op.heads, -1) for part in jnp.split(qkv, 3, -1))
-        scores = jnp.einsum("nqhd,nkhd->nhqk", q, k) / (d // op.heads) ** 0.5
+        scores = types.wide(jnp.einsum("nqhd,nkhd->nhqk", q, k)) / (d // op.heads) ** 0.5
         if op.causal:
             scores = jnp.where(jnp.tri(t, dtype=bool), scores, -jnp.inf)
-        y = jnp.einsum("nhqk,nkhd->nqhd", jax.nn.softmax(scores), v)
-        return y.reshape(n, t, d) @ p[name + "out.weight"] + p[name + "out.bias"]
+        y = jnp.einsum("nhqk,nkhd->nqhd", types.narrow(jax.nn.softmax(scores)), v)
+        return types.plus(y.reshape(n, t, d) @ types.read(p[name + "out.weight"]), p[name + "out.bias"])
     return attention
 
 
