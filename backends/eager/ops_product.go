@@ -6,7 +6,7 @@ import "github.com/dlbench/dlbench/backends/eager/kernel"
 // least: the weights are widened anew for each block of rows, and the rows are
 // packed anew for each block of units.
 const (
-	denseRows  = 256
+	denseRows  = 128
 	denseUnits = 16
 )
 

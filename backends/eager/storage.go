@@ -13,7 +13,7 @@ import (
 
 // scratchElements is about how many elements of one tensor an op in a 16-bit
 // format holds in full width: what stays in the second-level cache.
-const scratchElements = 1 << 16
+const scratchElements = 1 << 15
 
 // block is how many of n items, which have per elements each, an op takes at a
 // time: all in full width, else at least least.
