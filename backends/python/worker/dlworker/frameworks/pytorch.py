@@ -25,6 +25,7 @@ HELD = {"f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}  # o
 MIXED = {"bf16-mixed": torch.bfloat16, "f16-mixed": torch.float16}
 # Modules that multiply matrices: in mixed precision what they put out has 16 bit.
 PRODUCTS = torch.nn.Linear, torch.nn.Conv2d, torch.nn.LSTM, pytorch_network.Attention
+EXAMPLES = 8  # that a build computes to see dtypes: memory for a whole batch would stay with the allocator
 
 
 def softmax_cross_entropy(z, y):
@@ -158,7 +159,7 @@ class Eager(Model):
 
         hooks = [layer.register_forward_hook(note) for layer in self.network.layers if isinstance(layer, PRODUCTS)]
         with self._frozen(), self.autocast:
-            out = self.network(self.batch(0)[0][:self.job.batch // self.job.accumulate])
+            out = self.network(self.batch(0)[0][:min(EXAMPLES, self.job.batch // self.job.accumulate)])
         for hook in hooks:
             hook.remove()
         return {"params": NAMES[next(self.network.parameters()).dtype],
