@@ -30,9 +30,9 @@ func frameworks() []backends.Entry {
 		halved(framework("tensorflow-function", static, tensorflow, uncorrected, both, quietTensorFlow, kerasHome)),
 		halved(framework("tensorflow-xla", compiled, tensorflow, uncorrected, both, quietTensorFlow, kerasHome)),
 		halved(framework("tensorflow-session", static, tensorflow, uncorrected, both, quietTensorFlow)),
-		keras("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}),
-		keras("keras-torch", eager, where{"keras", ""}),
-		keras("keras-jax", compiled, where{"keras", "jax-cuda"}),
+		keras("keras-tensorflow", static, where{"keras", "tensorflow-cuda"}, nil),
+		keras("keras-torch", eager, where{"keras", ""}, []string{"checkpoint"}),
+		keras("keras-jax", compiled, where{"keras", "jax-cuda"}, nil),
 		halved(framework("jax", compiled, jax, corrected, both)),
 		halved(framework("jax-eager", eager, jax, corrected, both)),
 		onnxruntime(),
@@ -86,11 +86,11 @@ func halved(e backends.Entry) backends.Entry {
 
 // keras is a row for Keras 3, in float32 and less: with its width of floats set
 // to 64 bits, Keras still computes parts in 32.
-func keras(name, kind string, in where) backends.Entry {
+func keras(name, kind string, in where, features []string) backends.Entry {
 	_, backend, _ := strings.Cut(name, "-")
-	e := framework(name, kind, in, uncorrected, nil, quietTensorFlow, "KERAS_BACKEND="+backend, kerasHome)
+	e := framework(name, kind, in, uncorrected, features, quietTensorFlow, "KERAS_BACKEND="+backend, kerasHome)
 	e.Info.Precisions = []workloads.Precision{workloads.F32}
-	return e
+	return halved(e)
 }
 
 // onnxruntime only infers, on graphs that PyTorch's environment exports: it has

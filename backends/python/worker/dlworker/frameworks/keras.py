@@ -1,7 +1,8 @@
 """Keras 3 on TensorFlow, PyTorch and JAX: a functional model, compile,
-train_on_batch and predict_on_batch.
+train_on_batch and predict_on_batch. In 16 bit by the global dtype policy, in
+f16-mixed with Keras' own LossScaleOptimizer.
 
-Source: keras.io/api/models/model_training_apis.
+Sources: keras.io/api/models/model_training_apis, keras.io/api/mixed_precision.
 """
 
 import contextlib
@@ -9,9 +10,12 @@ import os
 
 import numpy
 
+from .. import loss_scale
 from ..model import Model
 
-WORDS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+WORDS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}  # the widest first
+POLICIES = {"bf16-mixed": "mixed_bfloat16", "f16-mixed": "mixed_float16", "bf16": "bfloat16", "f16": "float16"}  # others: float32
+EXAMPLES = 8  # that a build computes to see dtypes: memory for a whole batch would stay with the allocator
 
 
 class Trained(Model):
@@ -23,6 +27,7 @@ class Trained(Model):
         from . import keras_layers, keras_runtime
         self.keras, self.runtime, self.job = keras, keras_runtime, job
         keras_runtime.precise(job.precision == "tf32")
+        keras.config.set_dtype_policy(POLICIES.get(job.precision, "float32"))
         keras.config.set_image_data_format("channels_first" if keras_runtime.FRAMEWORK == "torch" else "channels_last")
         self.network = keras_layers.Network(job)
         self.model = self.network.model
@@ -34,6 +39,8 @@ class Trained(Model):
                            else keras.losses.BinaryCrossentropy(from_logits=True))
         if job.training:
             self.model.optimizer.build(self.model.trainable_variables)
+            if job.precision == "f16-mixed":
+                self.loss_scale = self._scale()
         x = self.network.images(x) if job.input.kind == "image" else x
         x = x.astype("int32" if job.input.kind == "tokens" else keras.config.floatx(), copy=False)
         y = y if softmax else y[..., None].astype(keras.config.floatx())
@@ -42,6 +49,7 @@ class Trained(Model):
         # it was made from: no batch keeps the whole file.
         self.xs, self.ys = (b if self.host else [keras.ops.convert_to_tensor(a.copy()) for a in b] for b in (x, y))
         self.params = sum(int(numpy.prod(v.shape)) for v in self.model.trainable_variables)
+        self.segments = len(self.network.segments)
         self.dtypes = self._dtypes()
         self.tf32 = keras_runtime.tf32()
         self.last = None
@@ -50,8 +58,16 @@ class Trained(Model):
     def _optimizer(self):
         o, optimizers = self.job.optimizer, self.keras.optimizers
         if o.kind == "sgd":
-            return optimizers.SGD(o.rate, float(o.momentum))
-        return optimizers.Adam(o.rate, o.beta1, o.beta2, o.epsilon)
+            optimizer = optimizers.SGD(o.rate, float(o.momentum))
+        else:
+            optimizer = optimizers.Adam(o.rate, o.beta1, o.beta2, o.epsilon)
+        if self.job.precision != "f16-mixed":
+            return optimizer
+        return optimizers.LossScaleOptimizer(optimizer, loss_scale.INITIAL, loss_scale.INTERVAL)
+
+    def _scale(self):
+        """What a step multiplies its loss with."""
+        return float(self.keras.ops.convert_to_numpy(self.model.optimizer.scale_loss(1.0)))
 
     def batch(self, i):
         """Batch i: tensors of the backend, or of data "host" a copy in host memory."""
@@ -85,21 +101,31 @@ class Trained(Model):
 
     def _forward(self, x):
         with self._frozen():
-            return self.keras.ops.convert_to_numpy(self.model(x, training=self.job.training))
+            z = self.model(x, training=self.job.training)
+        return self.keras.ops.convert_to_numpy(z).astype("float32", copy=False)
 
     def _dtypes(self):
-        out = self._forward(self.batch(0)[0])
-        return {"params": WORDS[self.keras.backend.standardize_dtype(self.model.trainable_variables[0].dtype)], "activations": WORDS[str(out.dtype)]}
+        """What parameters have, and the widest of what layers that multiply
+        matrices put out in a real forward pass."""
+        keras, dtype = self.keras, self.keras.backend.standardize_dtype
+        outputs = [layer.output for layer in self.network.products()] or self.model.outputs
+        with self._frozen():
+            found = keras.tree.flatten(keras.Model(self.model.inputs[0], outputs)(self.batch(0)[0][:EXAMPLES], training=self.job.training))
+        return {"params": WORDS[dtype(self.model.trainable_variables[0].dtype)],
+                "activations": WORDS[min((dtype(t.dtype) for t in found), key=[*WORDS].index)]}
 
     def read_logits(self, i):
         return self._forward(self.batch(i)[0])
 
     def read_grads(self, i):
+        def scaled(scale):
+            found = self.runtime.gradients(self.model, *self.batch(i), scale)
+            by_variable = {id(v): g for v, g in zip(self.model.trainable_variables, found)}
+            return {p.name: self.network.canonical(p.name, [by_variable[id(v)] for v in self.network.variables(p.name)])
+                    for p in self.job.params if not p.buffer}
+
         with self._frozen():
-            found = self.runtime.gradients(self.model, *self.batch(i))
-        by_variable = {id(v): g for v, g in zip(self.model.trainable_variables, found)}
-        return {p.name: self.network.canonical(p.name, [by_variable[id(v)] for v in self.network.variables(p.name)])
-                for p in self.job.params if not p.buffer}
+            return loss_scale.unscaled(scaled, self._scale())
 
     def read_params(self):
         return {p.name: self.network.canonical(p.name, [self.keras.ops.convert_to_numpy(v.value) for v in self.network.variables(p.name)])
@@ -117,6 +143,8 @@ class Trained(Model):
             for v in optimizer.variables:
                 if v is not optimizer.learning_rate:  # all other state of SGD and Adam begins at 0
                     v.assign(self.keras.ops.zeros_like(v.value))
+            if self.loss_scale:
+                optimizer.dynamic_scale.assign(self.loss_scale)
 
     def device_peaks(self):
         return self.runtime.device_peaks() if self.job.device == "cuda" else None
@@ -132,12 +160,15 @@ class Keras:
         from . import keras_runtime
         self.runtime = keras_runtime
         self.kind = {"tensorflow": "static-graph", "torch": "eager", "jax": "compiled"}[keras_runtime.FRAMEWORK]
+        # Elsewhere keras.remat saves no memory on a CPU: XLA merges what is made again
+        # with the first making, and of TensorFlow's graph the peak does not fall.
+        self.features = ["checkpoint"] if keras_runtime.FRAMEWORK == "torch" else []
 
     def hello(self, threads, device):
         from .keras_layers import OPS
         phrase, effective = self.runtime.configure(threads, device)
         return {"kind": self.kind, "versions": self.runtime.versions(), "ops": OPS + ["softmax-cross-entropy", "sigmoid-cross-entropy", "sgd", "adam"],
-                "precisions": ["f32"] + (["tf32"] if device == "cuda" else []), "features": [],
+                "precisions": ["f32", *POLICIES] + (["tf32"] if device == "cuda" else []), "features": self.features,
                 "dialect": {"adam-epsilon": "uncorrected"}, "threads": phrase, "effective_threads": effective,
                 "flush_denormals": self.runtime.flushes()}
 
@@ -150,4 +181,7 @@ class Keras:
 
 def load(name):
     os.environ["KERAS_BACKEND"] = name.removeprefix("keras-")
+    if name == "keras-jax":
+        # XLA would leave out the rounding to 16 bit between ops that it fuses.
+        os.environ["XLA_FLAGS"] = (os.environ.get("XLA_FLAGS", "") + " --xla_allow_excess_precision=false").strip()
     return Keras(name)

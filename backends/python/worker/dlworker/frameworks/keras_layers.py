@@ -20,7 +20,22 @@ class Embedding(keras.layers.Embedding):
     occur as they are; on PyTorch and JAX they decay, as in the optimizers' papers."""
 
     def call(self, inputs):
-        return keras.ops.take(keras.ops.reshape(self.embeddings, self.embeddings.shape), inputs, axis=0)
+        return keras.ops.cast(keras.ops.take(keras.ops.reshape(self.embeddings, self.embeddings.shape), inputs, axis=0), self.compute_dtype)
+
+
+class Recomputed(keras.layers.Layer):
+    """A segment, as a keras.Model of its own under keras.remat: the backward pass
+    makes again what is inside."""
+
+    def __init__(self, segment):
+        super().__init__()
+        self.segment = segment
+
+    def call(self, *given, training=None):
+        return keras.remat(lambda *given: self.segment(list(given), training=training))(*given)
+
+    def compute_output_spec(self, *_given, training=None):
+        return keras.KerasTensor(self.segment.output_shape, self.segment.outputs[0].dtype)
 
 
 class Network:
@@ -33,19 +48,45 @@ class Network:
         self.layout = Layout(job)
         if self.first:  # nothing is permuted
             self.layout.folded, self.layout.transposed = {}, set()
-        self.layers = {}
+        self.layers, self.segments = {}, []
         shape = tuple(job.input.shape)
         if job.input.kind == "image" and not self.first:
             shape = shape[1:] + shape[:1]
         inputs = keras.Input(shape, dtype="int32" if job.input.kind == "tokens" else None)
         values = {-1: inputs}
-        for op in job.ops:
-            values[op.number] = self._apply(op, [values[i] for i in op.inputs])
+        segments, i = dict(job.segments), 0
+        while i < len(job.ops):
+            last = segments.get(i, i)
+            if i in segments:
+                values[last] = self._recomputed(job.ops[i:last + 1], values)
+            else:
+                values[i] = self._apply(job.ops[i], [values[j] for j in job.ops[i].inputs])
+            i = last + 1
         self.model = keras.Model(inputs, values[len(job.ops) - 1])
         self.kinds = {op.name: op for op in job.ops if op.name}
 
     def images(self, x):
         return x if self.first else numpy.ascontiguousarray(self.layout.image(x))
+
+    def products(self):
+        """The layers that multiply matrices; a segment counts as one."""
+        kinds = keras.layers.Dense, keras.layers.Conv2D, keras.layers.LSTM, keras.layers.MultiHeadAttention, Recomputed
+        return [layer for layer in self.model.layers if isinstance(layer, kinds)]
+
+    def _recomputed(self, ops, values):
+        """The output of a segment."""
+        for op in ops:
+            if op.kind in ("batchnorm", "dropout"):
+                # Its statistics would move twice, its mask be another the second time.
+                raise Unsupported("checkpointing of %s: keras.remat changes the state of a layer that it calls again" % op)
+        given = sorted({i for op in ops for i in op.inputs if i < ops[0].number})
+        inputs = {i: keras.Input(batch_shape=values[i].shape, dtype=values[i].dtype) for i in given}
+        inside = dict(inputs)
+        for op in ops:
+            inside[op.number] = self._apply(op, [inside[i] for i in op.inputs])
+        segment = keras.Model(list(inputs.values()), inside[ops[-1].number])
+        self.segments.append(Recomputed(segment))
+        return self.segments[-1](*[values[i] for i in given])
 
     def _apply(self, op, given):
         x = given[0]
@@ -91,8 +132,13 @@ class Network:
             case "embedding":
                 return (Embedding if keras.backend.backend() == "tensorflow" else layers.Embedding)(op.vocab, op.units)
             case "lstm":
-                return layers.LSTM(op.units, return_sequences=not self.layout.ended(op))
+                # All values come from the job. Keras' own first ones are an orthogonal matrix,
+                # which PyTorch cannot make in 16 bit.
+                return layers.LSTM(op.units, return_sequences=not self.layout.ended(op), recurrent_initializer="zeros")
             case "attention":
+                if keras.backend.backend() == "jax" and self.job.device == "cpu" and self.job.precision in ("f16", "f16-mixed"):
+                    raise Unsupported("op %s in %s: jax.nn.dot_product_attention needs products of float16 summed in float32, which jaxlib has not on a CPU"
+                                      % (op, self.job.precision))
                 return layers.MultiHeadAttention(op.heads, self.job.in_shape(op)[-1] // op.heads)
             case "dropout":
                 return layers.Dropout(self.job.rate(op))

@@ -75,23 +75,23 @@ def tf32():
     return _torch_tf32().allowed()
 
 
-def gradients(model, x, y):
-    """Gradients of the mean loss by the trainable variables, dense, as numpy."""
+def gradients(model, x, y, scale):
+    """Gradients of scale times the mean loss by the trainable variables, dense, as numpy."""
     if FRAMEWORK == "tensorflow":
         with framework.GradientTape() as tape:
-            loss = model.compute_loss(x, y, model(x, training=True))
+            loss = model.compute_loss(x, y, model(x, training=True)) * scale
         found = tape.gradient(loss, [v.value for v in model.trainable_variables])
         return [framework.convert_to_tensor(g).numpy() for g in found]
     if FRAMEWORK == "torch":
         model.zero_grad()
-        model.compute_loss(x, y, model(x, training=True)).backward()
+        (model.compute_loss(x, y, model(x, training=True)) * scale).backward()
         found = [v.value.grad.detach().cpu().numpy().copy() for v in model.trainable_variables]
         model.zero_grad()
         return found
 
     def loss(trainable, other):
         z, _ = model.stateless_call(trainable, other, x, training=True)
-        return model.loss(y, z)
+        return model.loss(y, z) * scale
 
     values = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
     return [framework.device_get(g) for g in framework.grad(loss)(*values)]
