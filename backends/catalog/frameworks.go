@@ -75,8 +75,11 @@ func framework(name, kind string, in where, epsilon string, features []string, e
 	}
 }
 
-// loading are the entries with an input pipeline of their own: torch.utils.data.
-var loading = []string{"pytorch", "pytorch-compile", "pytorch-jit"}
+// loading are the entries with an input pipeline of their own: torch.utils.data and
+// tf.data.
+var loading = []string{
+	"pytorch", "pytorch-compile", "pytorch-jit", "tensorflow", "tensorflow-function", "tensorflow-xla", "keras-tensorflow", "keras-torch",
+}
 
 // halved adds the precisions of 16 bit: mixed in training, alone in inference.
 func halved(e backends.Entry) backends.Entry {

@@ -47,7 +47,9 @@ class Trained(Model):
         self.host = job.placement == "host"
         # Copies of single batches, because on PyTorch a tensor is the array that
         # it was made from: no batch keeps the whole file.
-        self.xs, self.ys = (b if self.host else [keras.ops.convert_to_tensor(a.copy()) for a in b] for b in (x, y))
+        if job.placement == "loader":
+            self.batch = self._loader(x, y)
+        self.xs, self.ys = (b if self.host or job.placement == "loader" else [keras.ops.convert_to_tensor(a.copy()) for a in b] for b in (x, y))
         self.params = sum(int(numpy.prod(v.shape)) for v in self.model.trainable_variables)
         self.segments = len(self.network.segments)
         self.dtypes = self._dtypes()
@@ -68,6 +70,17 @@ class Trained(Model):
     def _scale(self):
         """What a step multiplies its loss with."""
         return float(self.keras.ops.convert_to_numpy(self.model.optimizer.scale_loss(1.0)))
+
+    def _loader(self, x, y):
+        """A function that takes batch i from the input pipeline of the framework
+        below, which Keras feeds from."""
+        if self.runtime.FRAMEWORK == "tensorflow":
+            from . import tensorflow_loader
+            loader = tensorflow_loader.Loader(x.reshape(-1, *x.shape[2:]), y.reshape(-1, *y.shape[2:]), x.shape[1], 1, self.job.threads)
+            return lambda i: loader(i)[0]
+        import torch
+        from . import pytorch_loader
+        return pytorch_loader.Loader(torch.from_numpy(x.copy()), torch.from_numpy(y.copy()), self.job.device == "cuda")
 
     def batch(self, i):
         """Batch i: tensors of the backend, or of data "host" a copy in host memory."""
@@ -162,7 +175,7 @@ class Keras:
         self.kind = {"tensorflow": "static-graph", "torch": "eager", "jax": "compiled"}[keras_runtime.FRAMEWORK]
         # Elsewhere keras.remat saves no memory on a CPU: XLA merges what is made again
         # with the first making, and of TensorFlow's graph the peak does not fall.
-        self.features = ["checkpoint"] if keras_runtime.FRAMEWORK == "torch" else []
+        self.features = {"torch": ["checkpoint", "loader"], "tensorflow": ["loader"], "jax": []}[keras_runtime.FRAMEWORK]
 
     def hello(self, threads, device):
         from .keras_layers import OPS

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from .. import loss_scale
 from ..model import Model
-from . import tensorflow_layout, tensorflow_ops, tensorflow_runtime
+from . import tensorflow_layout, tensorflow_loader, tensorflow_ops, tensorflow_runtime
 from .tensorflow_ops import Network, scalar
 from .tensorflow_precision import NAMES, Types
 
@@ -45,6 +45,11 @@ class Built(Model):
         self.batches = tensorflow_layout.data(job, self.types, x, y)
         if job.placement == "resident":
             self.batches = [[self._placed(*pair) for pair in batch] for batch in self.batches]
+        if job.placement == "loader":
+            micro = [pair for batch in self.batches for pair in batch]
+            x, y = (numpy.concatenate(parts) for parts in zip(*micro))
+            self.loader = tensorflow_loader.Loader(x, y, len(micro[0][0]), len(self.batches[0]), job.threads)
+            self.micro = self.loaded
         self.params = sum(int(tf.size(v)) for v in self.trained)
         self.segments, self.accumulated = len(self.network.segments), len(self.batches[0])
         self.optimizer, self.sums, self.scale = None, [], None
@@ -116,6 +121,11 @@ class Built(Model):
         if self.job.placement == "resident":
             return self.batches[i]
         return [self._placed(*pair) for pair in self.batches[i]]
+
+    def loaded(self, i):
+        """The micro-batches of batch i from tf.data, on the device."""
+        with tf.device(self.device):
+            return [(tf.identity(x), tf.identity(y)) for x, y in self.loader(i)]
 
     # Functions of tensors: what an entry wraps.
 
@@ -227,6 +237,7 @@ class TensorFlow:
 
     def hello(self, threads, device):
         claims = tensorflow_runtime.configure(threads, device)
+        claims["features"].append("loader")
         claims["versions"]["keras"] = keras.__version__
         return {"kind": self.kind, **claims}
 
