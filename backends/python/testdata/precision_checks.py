@@ -41,8 +41,9 @@ class Checks:
                         self.near(half.read_logits(0), want, unit)
                         for name, g in half.read_grads(0).items():
                             self.assertEqual(g.dtype, numpy.float32)
-                            # A gradient may be 0 but for rounding, as that of a bias before a batch normalisation.
-                            self.assertLess(abs(g - slopes[name]).max(), 32 * unit * max(abs(slopes[name]).max(), 1e-2), name)
+                            # The bias before a batch normalisation has a gradient of nothing but rounding.
+                            if (size := abs(slopes[name]).max()) > 1e-6:
+                                self.assertLess(abs(g - slopes[name]).max(), 16 * unit * size, name)
                         numpy.testing.assert_allclose(losses(half, 3), trained, rtol=32 * unit)
 
     def test_parameters_of_inference_have_16_bit(self):
