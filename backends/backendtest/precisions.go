@@ -163,12 +163,18 @@ func (s *suite) scaleCase() {
 	}
 }
 
-// find returns a program that the worker has proven, and proves what was not
-// asked for until it is among them.
+// find returns a program that the worker has proven; one that was not asked for is
+// proven now.
 func (s *suite) find(name string) (resolved, bool) {
-	at := func() int { return slices.IndexFunc(s.passed, func(r resolved) bool { return r.name == name }) }
-	s.proveSilently(func() bool { return at() >= 0 })
-	if i := at(); i >= 0 {
+	named := func(r resolved) bool { return r.name == name }
+	if i := slices.IndexFunc(s.pending, named); i >= 0 && !s.halted() {
+		r := s.pending[i]
+		s.pending = slices.Delete(s.pending, i, i+1)
+		if s.prove(s.connect, r, s.precision(), nil) == nil {
+			s.passed = append(s.passed, r)
+		}
+	}
+	if i := slices.IndexFunc(s.passed, named); i >= 0 {
 		return s.passed[i], true
 	}
 	return resolved{}, false
