@@ -41,7 +41,7 @@ class Types:
 
     def given(self, job):
         """The numpy type of real inputs as a step takes them."""
-        return (self.statistics if job.placement == "host" else self.params).as_numpy_dtype
+        return (self.params if job.placement == "resident" else self.statistics).as_numpy_dtype
 
 
 def reader(variable, kind):
