@@ -33,10 +33,11 @@ type engine[T kernel.Float] struct {
 	scaler   *scaler // of f16-mixed, else nil
 	overflow bool    // in the oracle: a gradient of this step was too large for float16
 
-	stale  []T       // stale weights only: the parameters of the step before
-	stored func([]T) // disturbs what is kept from step to step; nil without noise
-	asRead func([]T) // disturbs the parameters as ops read them; nil without noise of mixed precision
-	steps  int       // made since the last reset
+	stale  []T                       // stale weights only: the parameters of the step before
+	stored func([]T)                 // disturbs what is kept from step to step; nil without noise
+	asRead func([]T)                 // disturbs the parameters as ops read them; nil without noise of mixed precision
+	sums   func(grad []T, terms int) // disturbs gradients that are sums; nil without noise of such
+	steps  int                       // made since the last reset
 	loss   float64
 	logits []float64 // inference: of the last step
 	last   int       // its batch
@@ -79,7 +80,7 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 	e := &engine[T]{program: p, pool: workers, tape: NewTape[T](workers), data: data, stored: noise, maskSeed: p.Data.Seed + o.Masks}
 	if noise != nil && o.Noise.Mixed {
 		h.inner = noise
-		e.stored, e.asRead = nil, noise
+		e.stored, e.asRead, e.sums = nil, noise, sumNoise[T](o.Noise)
 	}
 	e.tape.hooks, e.tape.format = h, format
 	if noise != nil {
@@ -276,6 +277,9 @@ func (e *engine[T]) gradients(number int, scale float64) (loss float64, finite b
 		if !v.written {
 			clear(v.grad)
 		}
+	}
+	if e.sums != nil {
+		e.disturbSums()
 	}
 	if t.hooks.grad != nil {
 		t.hooks.grad(e.grads)

@@ -43,3 +43,23 @@ func (e *engine[T]) moveBiasesTwice(before []T) {
 		at += n
 	}
 }
+
+// disturbSums disturbs the gradients of all parameters that are vectors: sums
+// over the examples of a micro-batch and the positions of their op's output.
+func (e *engine[T]) disturbSums() {
+	for i, own := range e.model.byOp {
+		shape := e.program.Ops[i].Shape
+		positions := 1
+		switch len(shape) {
+		case 2: // [T,D]
+			positions = shape[0]
+		case 3: // [C,H,W]
+			positions = shape[1] * shape[2]
+		}
+		for _, v := range own {
+			if v != nil && v.needs && len(v.Shape) == 1 {
+				e.sums(v.grad, positions*e.program.Batch/e.program.Accumulate)
+			}
+		}
+	}
+}

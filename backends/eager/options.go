@@ -30,6 +30,10 @@ type Options struct {
 // cells and hidden states of LSTM at each step and the weights of attention, which
 // frameworks store in 16 bits, and their gradients.
 //
+// Sums disturbs the gradients of biases and their like, which are sums without
+// products, on top, by Sums*Size times the root of the number of terms: some
+// frameworks add such gradients up in 16 bits.
+//
 // Least is added on top, times the same x: the absolute error of numbers that
 // are subnormal in the format.
 //
@@ -39,6 +43,7 @@ type Noise struct {
 	Size    float64
 	Least   float64
 	Mixed   bool
+	Sums    float64
 	Factors float64
 	Seed    uint64
 }
@@ -93,6 +98,30 @@ func noiseOf[T kernel.Float](n Noise) func([]T) {
 		for i, v := range x {
 			state += 0x9E3779B97F4A7C15
 			x[i] = v + v*T(scale*float64(int64(mix(state))>>1))
+		}
+	}
+}
+
+// sumNoise returns the function that disturbs the gradient of a vector which
+// is a sum of so many terms; nil without such noise. What is off in such a sum
+// depends on its terms, not on what is left of them: it is relative to the whole
+// vector. Zeros stay zero.
+func sumNoise[T kernel.Float](n Noise) func(grad []T, terms int) {
+	if n.Sums == 0 {
+		return nil
+	}
+	state := mix(n.Seed ^ 0xD1B54A32D192ED03)
+	return func(grad []T, terms int) {
+		var squares float64
+		for _, g := range grad {
+			squares += float64(g) * float64(g)
+		}
+		size := n.Sums * n.Size * math.Sqrt(float64(terms)*squares/float64(len(grad))) * math.Exp2(-62)
+		for i, g := range grad {
+			state += 0x9E3779B97F4A7C15
+			if g != 0 {
+				grad[i] = g + T(size*float64(int64(mix(state))>>1))
+			}
 		}
 	}
 }
