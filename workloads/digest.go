@@ -44,7 +44,7 @@ type Budget struct {
 	// Exact is what is computed where the precision's loss scale makes the first
 	// steps skip their updates; nil: the golden's own losses and tensors.
 	Exact *Digest `json:"exact,omitempty"`
-	Floor float64 `json:"floor"` // the worst error over all checked quantities but gradients must reach this, else the precision was not applied
+	Floor float64 `json:"floor"` // the worst error over all checked quantities but gradients must reach this, else the precision was not applied; coarser than f32, all of f32's budget takes its place
 }
 
 // Band is the range in which a loss under random dropout masks lies, with
