@@ -15,6 +15,65 @@ func (s *suite) precisionsOf(r resolved) []workloads.Precision {
 	return slices.DeleteFunc(slices.Clone(s.info.Precisions), func(p workloads.Precision) bool { return !fits(r, p) })
 }
 
+// sampled lists the precisions in which r is proven. A quick pass proves those of
+// fewer bits on as few programs as have every op, loss, optimizer and feature
+// between them: a framework computes an op in bfloat16 by the same kernel in whatever
+// model it stands. What a program was altered for is always tried.
+func (s *suite) sampled(r resolved) []workloads.Precision {
+	all := s.precisionsOf(r)
+	if !s.opts.FirstFinding {
+		return all
+	}
+	return slices.DeleteFunc(all, func(p workloads.Precision) bool {
+		return slices.Contains(reduced, p) && r.alter == nil && !slices.Contains(s.covering(p), r.name)
+	})
+}
+
+// covering names programs that have between them everything that any program has
+// that the worker can build in a precision; each in turn is the one that adds most.
+func (s *suite) covering(p workloads.Precision) []string {
+	if names, ok := s.covers[p]; ok {
+		return names
+	}
+	parts := func(r resolved) []string {
+		ops, _ := needs(r.Program, r.settings)
+		return append(ops, r.features()...)
+	}
+	var candidates []resolved
+	open := map[string]bool{}
+	for _, r := range s.programs {
+		if fits(r, p) && s.unclaimed(r) == nil {
+			candidates = append(candidates, r)
+			for _, part := range parts(r) {
+				open[part] = true
+			}
+		}
+	}
+	adds := func(r resolved) (n int) {
+		for _, part := range parts(r) {
+			if open[part] {
+				n++
+			}
+		}
+		return n
+	}
+	names := []string{}
+	for len(open) > 0 {
+		best := candidates[0]
+		for _, r := range candidates[1:] {
+			if adds(r) > adds(best) {
+				best = r
+			}
+		}
+		names = append(names, best.name)
+		for _, part := range parts(best) {
+			delete(open, part)
+		}
+	}
+	s.covers[p] = names
+	return names
+}
+
 func fits(r resolved, p workloads.Precision) bool {
 	settings := r.settings
 	settings.Precision = p

@@ -26,7 +26,7 @@ func (s *suite) provePrograms() {
 			continue
 		}
 		asked, proven := false, false
-		for _, prec := range s.precisionsOf(r) {
+		for _, prec := range s.sampled(r) {
 			name := fmt.Sprintf("program/%s/%s", r.name, prec)
 			asked = asked || s.opts.Only(name)
 			if s.try(name, func() error { return s.prove(s.connect, r, prec, nil) }) {

@@ -34,8 +34,10 @@ type Options struct {
 	Forked Connect
 	// Mutants are workers with a deliberate mistake each.
 	Mutants []Mutant
-	// FirstFinding ends a mistake with the first program that finds it. Without
-	// it every proven program is tried, and the report counts those that find it.
+	// FirstFinding makes a quick pass: it tries precisions of fewer bits than float32
+	// on as many programs as have every op in them, and it ends a mistake with the
+	// first program that finds it. Without it every proven program is tried in every
+	// precision and with every mistake, and the report counts those that find it.
 	FirstFinding bool
 	// Only, if set, picks the cases to run by name; what they rest on (programs
 	// that the worker can build) is proven without being listed.
@@ -63,7 +65,7 @@ func Run(ctx context.Context, connect Connect, opts Options) Report {
 		opts.Only = func(string) bool { return true }
 		opts.all = true
 	}
-	s := &suite{ctx: ctx, fresh: connect, connect: connect, opts: opts, goldens: map[string]workloads.Golden{}}
+	s := &suite{ctx: ctx, fresh: connect, connect: connect, opts: opts, goldens: map[string]workloads.Golden{}, covers: map[workloads.Precision][]string{}}
 	s.report.Proven = map[string][]string{}
 	if err := s.hello(); err != nil || opts.Only("protocol/hello") {
 		if !s.add("protocol/hello", err) {
@@ -133,7 +135,8 @@ type suite struct {
 	passed   []resolved // programs that the worker proved in f32 or, without it, in its first precision
 	pending  []resolved // programs that were not asked for
 	goldens  map[string]workloads.Golden
-	timeouts int // sessions that reached the timeout
+	covers   map[workloads.Precision][]string // see covering
+	timeouts int                              // sessions that reached the timeout
 	report   Report
 }
 

@@ -21,6 +21,7 @@ func TestFrameworkChecks(t *testing.T) {
 	}
 	for _, framework := range []string{"tensorflow", "pytorch", "jax"} {
 		t.Run(framework, func(t *testing.T) {
+			t.Parallel() // each computes on one thread, and compiles for minutes
 			cmd := exec.CommandContext(t.Context(), environmenttest.Interpreter(t, cache.Dir, framework), "-s", "-B", filepath.Join("testdata", framework+"_checks.py"))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)

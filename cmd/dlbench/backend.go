@@ -38,7 +38,8 @@ after two that give no answer the suite stops. A worker that can fork loads its
 framework once and is forked for each case, except for those about the ends of
 processes; --fresh starts it anew for all. A mistake is made with every program
 that the worker proved, which takes a compiling framework a quarter of an hour;
-with --quick only until a program has revealed it.
+with --quick only until a program has revealed it, and precisions of fewer bits than
+float32 are proven on as many programs as have every op in them.
 
 An entry of the catalog gets the environment that a trial with one thread has; a
 command gets that of this process, with the thread counts set to one.
@@ -65,7 +66,7 @@ The exit code is 0 when every case passed and 4 when one failed.`,
 	check.Flags().BoolVarP(&c.verbose, "verbose", "v", false, "each case as it comes, and all of the worker's standard error")
 	check.Flags().StringVar(&c.only, "only", "", "run the cases whose name contains `PATTERN`, or matches it if it has * ? or [")
 	check.Flags().BoolVar(&c.fresh, "fresh", false, "start the worker for every case, though it can fork")
-	check.Flags().BoolVar(&c.quick, "quick", false, "be done with a deliberate mistake once one program has revealed it")
+	check.Flags().BoolVar(&c.quick, "quick", false, "prove 16-bit precisions once per op, and be done with a deliberate mistake once one program has revealed it")
 	check.Flags().StringVar(&c.capabilities, "capabilities", "", "also write what was proven into NAME.json in `FOLDER`")
 	registerEnv(check, &envs)
 	cmd.AddCommand(check)
