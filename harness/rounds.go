@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/dlbench/dlbench/results"
@@ -81,70 +82,50 @@ func (s *schedule) elapsed() time.Duration { return s.spent + time.Since(s.began
 // earlier process count unless they were interrupted. A cell whose check trial
 // failed has no memory trial.
 func (s *schedule) once(ctx context.Context, kind string) error {
-	var cells []Cell
-	attempt := 1
-	for _, c := range s.Cells {
-		finished := false
-		for _, r := range s.done {
-			if r.Kind == kind && r.Cell == c.Name {
-				attempt = max(attempt, r.Attempt+1)
-				finished = finished || r.End != results.EndInterrupted
-			}
-		}
-		if !finished && (kind == results.KindCheck || s.checked(c.Name)) {
-			cells = append(cells, c)
-		}
-	}
-	return s.pass(ctx, kind, 0, attempt, cells)
-}
-
-// repeatMemory gives the cells whose memory trials all ended ok another one, until
-// they have n: how far their peaks differ is part of the result.
-func (s *schedule) repeatMemory(ctx context.Context, n int) error {
-	var cells []Cell
-	attempt := 1
-	for _, c := range s.Cells {
-		ok, failed := 0, false
-		for _, r := range s.done {
-			if r.Kind != results.KindMemory || r.Cell != c.Name {
-				continue
-			}
-			attempt = max(attempt, r.Attempt+1)
-			if r.End == results.EndOK {
-				ok++
-			}
-			failed = failed || r.End != results.EndOK && r.End != results.EndInterrupted
-		}
-		if 0 < ok && ok < n && !failed {
-			cells = append(cells, c)
-		}
-	}
-	return s.pass(ctx, results.KindMemory, 0, attempt, cells)
+	return s.passOf(ctx, kind, func(c Cell, ended []results.Record) bool {
+		return len(ended) == 0 && (kind == results.KindCheck || s.checked(c.Name))
+	})
 }
 
 // warm repeats, once, the memory trials that ended ok and had to compile: the
 // compiler's processes were in their figures, and what they made now lies on
 // disk. Both records stay.
 func (s *schedule) warm(ctx context.Context) error {
+	return s.passOf(ctx, results.KindMemory, func(_ Cell, ended []results.Record) bool {
+		return len(ended) == 1 && ended[0].End == results.EndOK && ended[0].Worker.CompileCache == results.CompileCold
+	})
+}
+
+// repeatMemory gives the cells whose memory trials all ended ok another one, until
+// they have n: how far their peaks differ is part of the result.
+func (s *schedule) repeatMemory(ctx context.Context, n int) error {
+	return s.passOf(ctx, results.KindMemory, func(_ Cell, ended []results.Record) bool {
+		failed := slices.ContainsFunc(ended, func(r results.Record) bool { return r.End != results.EndOK })
+		return 0 < len(ended) && len(ended) < n && !failed
+	})
+}
+
+// passOf runs one more trial of a kind, outside the rounds, of the cells that want
+// it. ended are a cell's trials of that kind, those that were interrupted left out.
+func (s *schedule) passOf(ctx context.Context, kind string, wanted func(c Cell, ended []results.Record) bool) error {
 	var cells []Cell
 	attempt := 1
 	for _, c := range s.Cells {
-		ended, cold := 0, false
+		var ended []results.Record
 		for _, r := range s.done {
-			if r.Kind != results.KindMemory || r.Cell != c.Name {
+			if r.Kind != kind || r.Cell != c.Name {
 				continue
 			}
 			attempt = max(attempt, r.Attempt+1)
 			if r.End != results.EndInterrupted {
-				ended++
-				cold = r.End == results.EndOK && r.Worker.CompileCache == results.CompileCold
+				ended = append(ended, r)
 			}
 		}
-		if ended == 1 && cold {
+		if wanted(c, ended) {
 			cells = append(cells, c)
 		}
 	}
-	return s.pass(ctx, results.KindMemory, 0, attempt, cells)
+	return s.pass(ctx, kind, 0, attempt, cells)
 }
 
 // pass runs one trial of each cell in an order drawn from the seed. Memory
