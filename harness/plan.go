@@ -79,6 +79,9 @@ func NewPlan(suite workloads.Suite, entries []backends.Entry, sel Selection) (Pl
 			p.Workloads[program.Name] = w
 		}
 		for _, name := range sel.backends(suite) {
+			if !kept(line.Backends, name) && !slices.Contains(line.Backends, plainName(name)) {
+				continue
+			}
 			i := slices.IndexFunc(entries, func(e backends.Entry) bool { return e.Info.Name == name })
 			if i < 0 {
 				return Plan{}, fmt.Errorf("suite %s: backend %q is not in the catalog; `dlbench list backends` shows it", suite.Name, name)

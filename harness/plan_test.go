@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,23 @@ func TestNewPlan(t *testing.T) {
 	}
 	if len(p.Cells) != 2 || p.Cells[0].Name.Backend != "gomlx" || p.Cells[0].Name.Workload != "TinyMlp" {
 		t.Errorf("the selection left %d cells", len(p.Cells))
+	}
+}
+
+// A line for one backend makes no cells of the others, and a version of that
+// backend counts as it.
+func TestNewPlanOfALineForOneBackend(t *testing.T) {
+	suite := smoke(t)
+	suite.Cells = slices.Clone(suite.Cells)
+	for i := range suite.Cells {
+		suite.Cells[i].Backends = []string{"gomlx"}
+	}
+	p, err := NewPlan(suite, catalogOf("eager", "gorgonia", "gomlx", "gomlx@1"), Selection{Backends: []string{"eager", "gomlx", "gomlx@1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Cells) != 8 || slices.ContainsFunc(p.Cells, func(c Cell) bool { return plainName(c.Name.Backend) != "gomlx" }) {
+		t.Errorf("%d cells, want 4 points on gomlx and gomlx@1", len(p.Cells))
 	}
 }
 

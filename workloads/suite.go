@@ -41,6 +41,7 @@ type CellLine struct {
 	Checkpoints []Checkpointing
 	Allocators  []string // as in Settings: "" is the process's own
 	Steps       Steps    // a zero field leaves the workload's own number
+	Backends    []string // of the suite's that measure this line; empty: all
 
 	at strictyaml.Place
 }
@@ -73,10 +74,11 @@ type Compare struct {
 	Alpha     float64         // error probability of the whole family
 }
 
-// Planned is one point of a suite: a workload with settings, for all backends.
+// Planned is one point of a suite: a workload with settings.
 type Planned struct {
 	Spec     Spec // Spec.Steps is what this point runs
 	Settings Settings
+	Backends []string // of the suite's that measure it; empty: all
 }
 
 var (
@@ -137,7 +139,7 @@ func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 					return nil, fmt.Errorf("%s: %s %s batch %d %s appears twice, first at %s: expected every cell once", line.where(s), name, set.Mode, set.Batch, set.Precision, before)
 				}
 				seen[key] = line.at
-				if out = append(out, Planned{Spec: spec, Settings: set}); len(out) > maxPlanned {
+				if out = append(out, Planned{Spec: spec, Settings: set, Backends: line.Backends}); len(out) > maxPlanned {
 					return nil, fmt.Errorf("%s: more than %d cells", line.where(s), maxPlanned)
 				}
 			}

@@ -136,3 +136,25 @@ func TestAllocators(t *testing.T) {
 		}
 	}
 }
+
+// A line may be for some of the suite's backends alone.
+func TestBackendsOfALine(t *testing.T) {
+	text := strings.Replace(suiteText, "batch: 8,", "batch: 8, backends: [b],", 1)
+	s, err := parseSuite("sample.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := s.Expand()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cells[0].Backends) != 0 || !slices.Equal(cells[8].Backends, []string{"b"}) {
+		t.Errorf("first %v, last %v", cells[0].Backends, cells[8].Backends)
+	}
+	for list, want := range map[string]string{"[c]": "not among the backends", "[]": "empty", "[a, a]": "duplicate"} {
+		_, err := parseSuite("sample.yaml", []byte(strings.Replace(text, "[b]", list, 1)))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("backends: %s: %v, want it to say %q", list, err, want)
+		}
+	}
+}

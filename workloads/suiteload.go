@@ -67,9 +67,11 @@ func (r *reader) suite(root strictyaml.Value) Suite {
 	}, commonKeys)
 	cells := m.Need("cells")
 	for _, v := range cells.List() {
-		s.Cells = append(s.Cells, r.cellLine(v, common, append([]string{"workload", "steps"}, commonKeys...)))
-		if line := s.Cells[len(s.Cells)-1]; r.Err == nil {
-			r.wholeLine(v, line)
+		s.Cells = append(s.Cells, r.cellLine(v, common, append([]string{"workload", "steps", "backends"}, commonKeys...)))
+		line := &s.Cells[len(s.Cells)-1]
+		r.lineBackends(v, line, s.Backends)
+		if r.Err == nil {
+			r.wholeLine(v, *line)
 		}
 	}
 	if r.Err == nil && len(s.Cells) == 0 {
@@ -79,6 +81,23 @@ func (r *reader) suite(root strictyaml.Value) Suite {
 	s.Limits = r.limits(m.Need("limits"))
 	s.Compare = r.compare(m.Need("compare"), s)
 	return s
+}
+
+// lineBackends reads which of the suite's backends a line is for.
+func (r *reader) lineBackends(v strictyaml.Value, line *CellLine, all []string) {
+	if r.Err != nil {
+		return
+	}
+	list := v.Mapping(nil).Get("backends")
+	if list.Missing() {
+		return
+	}
+	line.Backends = r.backends(list)
+	for i, b := range list.List() {
+		if r.Err == nil && !slices.Contains(all, line.Backends[i]) {
+			b.Fail("%s is not among the backends of the suite%s", strictyaml.Quote(line.Backends[i]), strictyaml.DidYouMean(line.Backends[i], all))
+		}
+	}
 }
 
 // CheckBackendName says in one line what is wrong with the name of a backend, or
