@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"harness/host":                {"results", "memprof"},
 	"harness/peak":                {"results"},
 	"report":                      {"results", "results/compare", "results/compare/claims", "results/compare/frameworks", "results/compare/gate", "results/compare/history", "results/compare/selection"},
+	"scripts/enginespeed":         {"results"},
 	"report/verify":               {"results", "results/compare", "report"},
 }
 
