@@ -1,7 +1,15 @@
 // Package pool runs the parts of one operation on a fixed number of threads.
 //
 // The split of the work is the caller's: part i always does the same work, so
-// a result never depends on which goroutine ran it.
+// a result never depends on who ran it.
+//
+// All pools of a process share one set of workers, so that there are never more
+// of them than processors. A worker spins between regions, because waking a
+// sleeping thread of a virtual machine costs 80-110 us, more than most operations
+// take; it gives its processor to whoever else wants it meanwhile, and goes to
+// sleep when no region comes for some milliseconds. A part that no worker has
+// begun is the caller's to run: it never waits for a worker that is asleep, or
+// whose processor another process took, unless in the middle of a part.
 package pool
 
 import (
@@ -9,105 +17,62 @@ import (
 	"sync/atomic"
 )
 
-// spins is how many times an idle worker looks for work before it sleeps.
-// Waking a sleeping thread of a virtual machine costs 80-110 us, more than
-// most operations take; one look costs about 0.1 us when no other goroutine wants
-// the processor, so a worker gives up after roughly 200 us.
-const spins = 2000
+// maxThreads is the most threads of a pool.
+const maxThreads = 256
 
-// Pool is a set of workers that run regions one after the other. Only one
-// goroutine may call Run. The zero Pool is not usable.
+// Pool runs regions one after the other. Only one goroutine may call Do and Run.
+// The zero Pool is not usable.
 type Pool struct {
-	region  func(part int)
-	parts   int
-	number  atomic.Uint32 // of the current region
-	pending atomic.Int32  // workers that have not finished it
+	threads int
+	crew    *crew // nil: all parts are the caller's to run
 	closed  atomic.Bool
-	workers []worker
 }
 
-type worker struct {
-	asleep atomic.Bool
-	wake   chan struct{}
-	_      [40]byte // one cache line each
-}
-
-// New starts a pool of threads workers, the caller's goroutine included.
+// New returns a pool of so many threads, the caller's goroutine included. No more
+// run at the same time than the process has processors: the affinity mask that it
+// was granted, and GOMAXPROCS.
 func New(threads int) *Pool {
-	p := &Pool{workers: make([]worker, max(threads, 1)-1)}
-	for i := range p.workers {
-		p.workers[i].wake = make(chan struct{}, 1)
-		go p.work(i)
+	p := &Pool{threads: min(max(threads, 1), maxThreads)}
+	if n := min(p.threads, runtime.GOMAXPROCS(0), granted()); n > 1 {
+		p.crew = enlist(n - 1)
 	}
 	return p
 }
 
-// Threads is the number of parts that run at the same time.
-func (p *Pool) Threads() int { return len(p.workers) + 1 }
+// Threads is the number of parts that work is best cut into.
+func (p *Pool) Threads() int { return p.threads }
 
-// Run calls region(0) to region(parts-1), at most Threads of them, at the same
+// Region is work in parts. A caller that keeps its regions runs them without
+// allocating, which it cannot with closures: those that other threads call lie on the heap.
+type Region interface{ Part(i int) }
+
+// Do calls r.Part(0) to r.Part(parts-1), at most Threads of them, at the same
 // time, and returns when all have returned. The caller's goroutine runs part 0.
-func (p *Pool) Run(parts int, region func(part int)) {
-	if parts <= 1 || len(p.workers) == 0 {
-		for i := range parts {
-			region(i)
-		}
-		return
-	}
-	if parts > p.Threads() {
+// Within a part of another region, and while another pool is in one, it runs all.
+func (p *Pool) Do(parts int, r Region) {
+	if parts > p.threads {
 		panic("pool: more parts than threads")
 	}
-	p.region, p.parts = region, parts
-	p.pending.Store(int32(len(p.workers)))
-	p.announce()
-	region(0)
-	for p.pending.Load() != 0 {
-		runtime.Gosched()
+	if parts > 1 && p.crew != nil && p.crew.do(parts, r) {
+		return
 	}
-	p.region = nil
+	for i := range parts {
+		r.Part(i)
+	}
 }
 
-// Close ends the workers. The pool must be idle.
+// Run is Do of a function.
+func (p *Pool) Run(parts int, region func(part int)) { p.Do(parts, regionFunc(region)) }
+
+type regionFunc func(part int)
+
+func (f regionFunc) Part(i int) { f(i) }
+
+// Close gives the workers up, which end with the last pool that is closed. The
+// pool must be idle.
 func (p *Pool) Close() {
-	if !p.closed.Swap(true) {
-		p.announce()
-	}
-}
-
-// announce publishes a region to spinning workers and wakes the sleeping ones.
-func (p *Pool) announce() {
-	p.number.Add(1)
-	for i := range p.workers {
-		if w := &p.workers[i]; w.asleep.CompareAndSwap(true, false) {
-			w.wake <- struct{}{}
-		}
-	}
-}
-
-func (p *Pool) work(i int) {
-	w := &p.workers[i]
-	for seen := uint32(0); ; {
-		for n := 0; p.number.Load() == seen; n++ {
-			if n < spins {
-				runtime.Gosched()
-				continue
-			}
-			n = 0
-			w.asleep.Store(true)
-			// A region announced since the last look may have missed the
-			// flag; whoever clears the flag decides who goes on.
-			if p.number.Load() == seen || !w.asleep.CompareAndSwap(true, false) {
-				<-w.wake
-			}
-		}
-		seen++
-		if p.closed.Load() {
-			return
-		}
-		if part := i + 1; part < p.parts {
-			p.region(part)
-		}
-		p.pending.Add(-1)
+	if !p.closed.Swap(true) && p.crew != nil {
+		p.crew.leave()
 	}
 }
 

@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +21,7 @@ func TestRunCallsEveryPartOnce(t *testing.T) {
 				}
 			}
 			if round%100 == 99 {
-				time.Sleep(2 * time.Millisecond) // let the workers fall asleep
+				time.Sleep(idle + 2*time.Millisecond) // let the workers fall asleep
 			}
 		}
 		p.Close()
@@ -47,10 +49,75 @@ func TestSpanCoversEverythingOnce(t *testing.T) {
 	}
 }
 
-func BenchmarkEmptyRegion(b *testing.B) {
-	p := New(2)
-	defer p.Close()
-	for b.Loop() {
-		p.Run(2, func(int) {})
+// Two pools take turns without waiting for each other, and a region may lie
+// within another; the collector is not held up by workers that spin.
+func TestPoolsShareTheWorkers(t *testing.T) {
+	before := runtime.NumGoroutine()
+	var done sync.WaitGroup
+	for range 3 {
+		done.Go(func() {
+			p := New(4)
+			defer p.Close()
+			for round := range 2000 {
+				var outer, inner atomic.Int32
+				p.Run(4, func(int) {
+					outer.Add(1)
+					p.Run(2, func(int) { inner.Add(1) })
+				})
+				if outer.Load() != 4 || inner.Load() != 8 {
+					t.Errorf("round %d: %d parts ran, and %d within them; want 4 and 8", round, outer.Load(), inner.Load())
+					return
+				}
+				if round%500 == 0 {
+					runtime.GC()
+				}
+			}
+		})
+	}
+	done.Wait()
+	if shared.crew != nil || shared.pools != 0 {
+		t.Errorf("%d pools still share workers", shared.pools)
+	}
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines before, %d after the last pool was closed", before, runtime.NumGoroutine())
+		}
 	}
 }
+
+// There are fewer workers than processors, however many threads are asked for, and
+// a pool of fewer threads leaves the workers of a larger one out.
+func TestNoMoreWorkersThanProcessors(t *testing.T) {
+	cpus := min(granted(), runtime.GOMAXPROCS(0))
+	if n := runtime.NumCPU(); granted() != n {
+		t.Errorf("%d processors are granted, the runtime says %d", granted(), n)
+	}
+	p := New(maxThreads + 1)
+	defer p.Close()
+	if p.Threads() != maxThreads {
+		t.Errorf("%d threads, want %d", p.Threads(), maxThreads)
+	}
+	if cpus == 1 {
+		if p.crew != nil {
+			t.Error("there are workers on one processor")
+		}
+		return
+	}
+	if n := len(*p.crew.workers.Load()); n != cpus-1 {
+		t.Errorf("%d workers on %d processors, want one fewer", n, cpus)
+	}
+}
+
+// A region of a pool that is kept is run without allocating.
+func TestDoDoesNotAllocate(t *testing.T) {
+	p := New(2)
+	defer p.Close()
+	var r Region = new(counter)
+	if n := testing.AllocsPerRun(100, func() { p.Do(2, r) }); n != 0 {
+		t.Errorf("a region allocates %v times", n)
+	}
+}
+
+type counter struct{ n [2]int }
+
+func (c *counter) Part(i int) { c.n[i]++ }
