@@ -36,6 +36,7 @@ type engine[T kernel.Float] struct {
 	stale  []T                       // stale weights only: the parameters of the step before
 	stored func([]T)                 // disturbs what is kept from step to step; nil without noise
 	asRead func([]T)                 // disturbs the parameters as ops read them; nil without noise of mixed precision
+	master []T                       // the parameters as they are stored, while ops read them disturbed
 	sums   func(grad []T, terms int) // disturbs gradients that are sums; nil without noise of such
 	steps  int                       // made since the last reset
 	loss   float64
@@ -250,7 +251,8 @@ func (e *engine[T]) gradients(number int, scale float64) (loss float64, finite b
 		copy(e.weights, e.stale)
 		defer copy(e.weights, now)
 	}
-	defer e.beginReading()()
+	e.beginReading()
+	defer e.endReading()
 	for _, v := range e.trainable {
 		v.written = false
 	}
@@ -268,6 +270,7 @@ func (e *engine[T]) gradients(number int, scale float64) (loss float64, finite b
 				v.written = false
 			}
 		}
+		t.Begin()
 		t.Record(true)
 		logits := e.model.forward(t, b)
 		total += e.model.loss(t, logits, b.labels, e.lossShare())
@@ -291,21 +294,24 @@ func (e *engine[T]) gradients(number int, scale float64) (loss float64, finite b
 }
 
 // beginReading makes the parameters as ops read them from the parameters as
-// they are stored, and returns what must be called after the last op.
-func (e *engine[T]) beginReading() (end func()) {
-	end = func() {}
+// they are stored; endReading must be called after the last op.
+func (e *engine[T]) beginReading() {
 	if e.opt == nil && e.asRead == nil {
-		return end
+		return
 	}
 	if e.cast != nil {
 		e.tape.narrow(e.cast, e.weights)
 	}
 	if e.asRead != nil {
-		master := slices.Clone(e.weights)
+		e.master = append(e.master[:0], e.weights...)
 		e.asRead(e.weights)
-		end = func() { copy(e.weights, master) }
 	}
-	return end
+}
+
+func (e *engine[T]) endReading() {
+	if e.asRead != nil {
+		copy(e.weights, e.master)
+	}
 }
 
 // lossShare makes the sum over a micro-batch its share of the step's mean.
@@ -327,11 +333,11 @@ func (e *engine[T]) masks(k int) uint64 {
 func (e *engine[T]) infer(number int, out []float64) []float64 {
 	t := e.tape
 	t.training, t.frozen = e.program.Mode == workloads.Train, true
-	defer func() { t.frozen = false }()
-	defer e.beginReading()()
+	e.beginReading()
 	for k := range e.program.Accumulate {
 		b := e.data.micro(number, k, e.program.Accumulate)
 		t.masks = e.masks(k)
+		t.Begin()
 		logits := e.model.forward(t, b)
 		values := t.read(logits, 0, logits.len())
 		for _, v := range values {
@@ -340,6 +346,8 @@ func (e *engine[T]) infer(number int, out []float64) []float64 {
 		t.done(logits, values)
 		t.Free(logits)
 	}
+	e.endReading()
+	t.frozen = false
 	return out
 }
 

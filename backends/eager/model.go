@@ -24,6 +24,22 @@ type model[T kernel.Float] struct {
 	byOp    [][]*Tensor[T] // parameters of each op in the order of Program.Params
 	lastUse []int          // by op: the last op that reads its output
 	values  []*Tensor[T]   // of the pass that is running
+
+	batch    batch[T]   // of the pass that is running
+	input    *Tensor[T] // batch.x; nil: tokens
+	shape    []int      // of input
+	segments []opSegment[T]
+}
+
+// opSegment is one of the program's segments.
+type opSegment[T kernel.Float] struct {
+	m           *model[T]
+	first, last int // ops
+}
+
+func (s *opSegment[T]) compute(t *Tape[T], _ *Tensor[T]) *Tensor[T] {
+	s.m.span(t, s.first, s.last)
+	return s.m.values[s.last]
 }
 
 // paramParts lists the parameters of an op, in the order in which apply takes them.
@@ -68,7 +84,9 @@ func newModel[T kernel.Float](p workloads.Program, params map[string]*Tensor[T])
 			return nil, fmt.Errorf("segment %d-%d: expected segments in order, apart, before the last op", s.First, s.Last)
 		}
 		next = s.Last + 1
+		m.segments = append(m.segments, opSegment[T]{m, s.First, s.Last})
 	}
+	m.shape = append([]int{0}, p.Input.Shape...)
 	return m, nil
 }
 
@@ -77,27 +95,30 @@ func newModel[T kernel.Float](p workloads.Program, params map[string]*Tensor[T])
 // read m.values again on the way back, so those stay until the next pass.
 func (m *model[T]) forward(t *Tape[T], b batch[T]) *Tensor[T] {
 	clear(m.values)
+	m.batch, m.input = b, nil
+	if b.tokens == nil {
+		m.shape[0] = b.n
+		m.input = t.tensor(m.shape)
+		m.input.Data, m.input.half = b.x, b.half
+	}
 	next := 0
 	if t.recording && !t.hooks.faults.keepAll {
-		for _, s := range m.program.Segments {
-			m.span(t, b, next, s.First-1)
-			out := t.Checkpoint(nil, func(*Tensor[T]) *Tensor[T] {
-				m.span(t, b, s.First, s.Last)
-				return m.values[s.Last]
-			})
-			m.values[s.Last] = out
-			next = s.Last + 1
+		for i := range m.segments {
+			s := &m.segments[i]
+			m.span(t, next, s.first-1)
+			m.values[s.last] = t.checkpoint(nil, s)
+			next = s.last + 1
 		}
 	}
-	m.span(t, b, next, len(m.program.Ops)-1)
+	m.span(t, next, len(m.program.Ops)-1)
 	return m.values[len(m.values)-1]
 }
 
 // span runs ops first to last. Unless the tape records, values that were made
 // here and have no later use are given up at once.
-func (m *model[T]) span(t *Tape[T], b batch[T], first, last int) {
+func (m *model[T]) span(t *Tape[T], first, last int) {
 	for i := first; i <= last; i++ {
-		m.values[i] = m.apply(t, b, i)
+		m.values[i] = m.apply(t, i)
 		if t.recording {
 			continue
 		}
@@ -111,14 +132,14 @@ func (m *model[T]) span(t *Tape[T], b batch[T], first, last int) {
 }
 
 // apply runs op i.
-func (m *model[T]) apply(t *Tape[T], b batch[T], i int) *Tensor[T] {
+func (m *model[T]) apply(t *Tape[T], i int) *Tensor[T] {
 	op, own := &m.program.Ops[i], m.byOp[i]
 	a := &op.Attr
 	in := func(j int) *Tensor[T] {
 		if id := op.In[j]; id >= 0 {
 			return m.values[id]
 		}
-		return &Tensor[T]{Shape: append([]int{b.n}, m.program.Input.Shape...), Data: b.x, half: b.half}
+		return m.input
 	}
 	switch op.Op {
 	case workloads.OpDense:
@@ -142,7 +163,7 @@ func (m *model[T]) apply(t *Tape[T], b batch[T], i int) *Tensor[T] {
 	case workloads.OpFlatten:
 		return t.Flatten(in(0))
 	case workloads.OpEmbedding:
-		return t.Embedding(b.tokens, b.n, own[0])
+		return t.Embedding(m.batch.tokens, m.batch.n, own[0])
 	case workloads.OpLSTM:
 		return t.LSTM(in(0), own[0], own[1], own[2])
 	case workloads.OpAttention:

@@ -50,10 +50,17 @@ func (e *engine[T]) unscale(scale float64) (finite bool) {
 	}
 	if finite && !f.keepScale {
 		by := T(1 / scale)
-		e.tape.each(len(e.grads), pointGrain, func(a, b int) { kernel.Scale(e.grads[a:b], by) })
+		parallel(e.tape, len(e.grads), pointGrain, scaleLoop[T]{e.grads, by})
 	}
 	return finite
 }
+
+type scaleLoop[T kernel.Float] struct {
+	x  []T
+	by T
+}
+
+func (l *scaleLoop[T]) run(_, from, to int) { kernel.Scale(l.x[from:to], l.by) }
 
 // allFinite reports whether no element is NaN or infinite.
 func allFinite[T kernel.Float](x []T) bool {

@@ -3,6 +3,7 @@ package eager
 import (
 	"unsafe"
 
+	"github.com/dlbench/dlbench/backends/eager/half"
 	"github.com/dlbench/dlbench/backends/eager/kernel"
 )
 
@@ -73,10 +74,15 @@ func (t *Tape[T]) forget(y *Tensor[T], s []T) { t.done(y, s) }
 // tape records it holds nothing in a 16-bit format, only room.
 func (t *Tape[T]) workspace(shape ...int) *Tensor[T] {
 	if t.format != 0 && !t.recording {
-		return &Tensor[T]{Shape: shape, half: []uint16{}}
+		x := t.tensor(shape)
+		x.half = nothing16[:]
+		return x
 	}
 	return t.output(shape...)
 }
+
+// nothing16 is no elements, of 16 bits.
+var nothing16 [0]uint16
 
 // save keeps a block of a workspace if the tape records, else forgets it.
 func (t *Tape[T]) save(y *Tensor[T], from int, s []T) {
@@ -163,14 +169,26 @@ func (t *Tape[T]) shareOf(x *Tensor[T]) []T {
 // settle rounds and adds up what the last backward function contributed.
 func (t *Tape[T]) settle() {
 	for i, s := range t.shares {
-		t.each(len(s.part), pointGrain, func(a, b int) { t.format.Round(as32(s.part[a:b])) })
+		parallel(t, len(s.part), pointGrain, settleLoop[T]{s, t.format})
 		if &s.part[0] != &s.of.grad[0] {
-			t.each(len(s.part), pointGrain, func(a, b int) { kernel.Add(s.of.grad[a:b], s.part[a:b]) })
 			t.floats.Put(s.part)
 		}
 		t.shares[i] = share[T]{}
 	}
 	t.shares = t.shares[:0]
+}
+
+type settleLoop[T kernel.Float] struct {
+	share[T]
+	format half.Format
+}
+
+func (l *settleLoop[T]) run(_, from, to int) {
+	part, grad := l.part[from:to], l.of.grad[from:to]
+	l.format.Round(as32(part))
+	if &part[0] != &grad[0] {
+		kernel.Add(grad, part)
+	}
 }
 
 // channel returns one channel of a tensor [n,c,plane] for an op to read: image i
@@ -222,13 +240,29 @@ func channelPart[T kernel.Float](scratch []T, thread, k, i, size int) []T {
 // widened is scratch that holds the values of h.
 func (t *Tape[T]) widened(h []uint16) []T {
 	s := t.floats.Get(len(h))
-	t.each(len(h), pointGrain, func(a, b int) { t.format.Widen(as32(s[a:b]), h[a:b]) })
+	parallel(t, len(h), pointGrain, castLoop[T]{s, h, t.format, true})
 	return s
 }
 
 // narrow rounds s to h.
 func (t *Tape[T]) narrow(h []uint16, s []T) {
-	t.each(len(h), pointGrain, func(a, b int) { t.format.Narrow(h[a:b], as32(s[a:b])) })
+	parallel(t, len(h), pointGrain, castLoop[T]{s, h, t.format, false})
+}
+
+// castLoop widens narrow to wide, or rounds wide to narrow.
+type castLoop[T kernel.Float] struct {
+	wide   []T
+	narrow []uint16
+	format half.Format
+	widen  bool
+}
+
+func (l *castLoop[T]) run(_, from, to int) {
+	if l.widen {
+		l.format.Widen(as32(l.wide[from:to]), l.narrow[from:to])
+	} else {
+		l.format.Narrow(l.narrow[from:to], as32(l.wide[from:to]))
+	}
 }
 
 // round rounds s in place to what the tape's format has; in full width it does nothing.
