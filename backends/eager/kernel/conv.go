@@ -7,7 +7,7 @@ import "github.com/dlbench/dlbench/backends/eager/pool"
 func (m *Math[T]) Conv(n, filters int, x, weight, bias, y, buf []T, win *Window) {
 	oh, ow := win.Out()
 	in, out, depth := win.C*win.H*win.W, oh*ow, win.Depth()
-	left := m.PackLeft(filters, depth, Rows(weight, depth), buf)
+	left := Rows(weight, depth)
 	m.Each(n, func(l *Lane[T], i int) {
 		to := y[i*filters*out:][:filters*out]
 		if bias != nil {
@@ -24,7 +24,7 @@ func (m *Math[T]) Conv(n, filters int, x, weight, bias, y, buf []T, win *Window)
 func (m *Math[T]) ConvInput(n, filters int, dy, weight, dx, buf []T, win *Window, acc bool) {
 	oh, ow := win.Out()
 	in, out, depth := win.C*win.H*win.W, oh*ow, win.Depth()
-	left := m.PackLeft(depth, filters, Rows(weight, depth).T(), buf)
+	left := Rows(weight, depth).T()
 	m.Each(n, func(l *Lane[T], i int) {
 		l.cols = grow(l.cols, depth*out)
 		l.Mul(depth, out, filters, left, Rows(dy[i*filters*out:][:filters*out], out), l.cols, out, false)
@@ -52,7 +52,7 @@ func (m *Math[T]) ConvWeight(n, filters int, x, dy, dw []T, win *Window, acc boo
 			d0, d1 = pool.Span(depth, l.tile.nr, parts, part)
 		}
 		for i := range n {
-			l.mul(f0, f1, d0, d1, out, Rows(dy[i*filters*out:][:filters*out], out), Patches(x[i*in:][:in], win).T(), dw, depth, acc || i > 0)
+			l.mul(f0, f1, d0, d1, out, Rows(dy[i*filters*out:][:filters*out], out), Patches(x[i*in:][:in], win).T(), dw, depth, acc || i > 0, Epilogue[T]{})
 		}
 	})
 }

@@ -1,14 +1,23 @@
 package kernel
 
-import "github.com/dlbench/dlbench/backends/eager/pool"
+import (
+	"unsafe"
 
-// Block sizes of the packed product, in elements: a block of A (mc x kc) stays
-// in the second-level cache, a panel of B (kc x nr) in the first.
+	"github.com/dlbench/dlbench/backends/eager/pool"
+)
+
+// Block sizes of the product, in elements: a panel of B (blockK x nr) stays in the
+// first-level cache, a block of A (blockM x blockK) and the panels of blockN
+// columns in the second. Between 192 and 512, 140 and 560 they hardly matter.
 const (
 	blockK = 256
 	blockM = 280
-	blockN = 1024
+	blockN = 2048
 )
+
+// fewRows is up to how many rows of A a row-major B is read in place: packing it
+// would cost as much as it brings.
+const fewRows = 42
 
 // Math holds what products need beside their operands: the threads and one
 // lane for each. It is used from one goroutine.
@@ -22,8 +31,8 @@ type Math[T Float] struct {
 type Lane[T Float] struct {
 	tile *tile[T]
 	a, b []T
-	edge []T // a tile that C has no room for
-	cols []T // patch gradients of one image
+	cols []T     // patch gradients of one image
+	call call[T] // of the micro-kernel that runs: here, so that it is not allocated anew
 }
 
 // New returns a Math on p with the fastest kernels of this machine.
@@ -32,7 +41,7 @@ func New[T Float](p *pool.Pool) *Math[T] { return newMath(p, bestTile[T]()) }
 func newMath[T Float](p *pool.Pool, t *tile[T]) *Math[T] {
 	m := &Math[T]{pool: p, tile: t}
 	for range p.Threads() {
-		m.lanes = append(m.lanes, &Lane[T]{tile: t, edge: make([]T, t.mr*t.nr)})
+		m.lanes = append(m.lanes, &Lane[T]{tile: t})
 	}
 	return m
 }
@@ -41,22 +50,37 @@ func newMath[T Float](p *pool.Pool, t *tile[T]) *Math[T] {
 // more than it brings.
 const serialWork = 1 << 17
 
+// Epilogue is what a product does with C beside the sum, in the same pass.
+type Epilogue[T Float] struct {
+	Bias []T  // added to each row; nil: none
+	ReLU bool // then max(C, 0), NaN for NaN
+}
+
 // Mul computes C[m,n] = A[m,k] B[k,n], or with acc C += A B; rows of C lie ldc
 // apart. Each element is summed in one order, whatever the number of threads.
 func (x *Math[T]) Mul(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
+	x.product(m, n, k, a, b, c, ldc, acc, Epilogue[T]{})
+}
+
+// MulEpilogue is Mul without acc, with an epilogue.
+func (x *Math[T]) MulEpilogue(m, n, k int, a, b Matrix[T], c []T, ldc int, e Epilogue[T]) {
+	x.product(m, n, k, a, b, c, ldc, false, e)
+}
+
+func (x *Math[T]) product(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
 	threads := x.pool.Threads()
 	if threads == 1 || m*n*k < serialWork {
-		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc)
+		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc, e)
 		return
 	}
-	byRow := m > n && a.packed == nil
+	byRow := m > n
 	x.pool.Run(threads, func(i int) {
 		if byRow {
-			from, to := pool.Span(m, x.tile.mr, threads, i)
-			x.lanes[i].mul(from, to, 0, n, k, a, b, c, ldc, acc)
+			from, to := pool.Span(m, 1, threads, i)
+			x.lanes[i].mul(from, to, 0, n, k, a, b, c, ldc, acc, e)
 		} else {
 			from, to := pool.Span(n, x.tile.nr, threads, i)
-			x.lanes[i].mul(0, m, from, to, k, a, b, c, ldc, acc)
+			x.lanes[i].mul(0, m, from, to, k, a, b, c, ldc, acc, e)
 		}
 	})
 }
@@ -80,81 +104,116 @@ func (x *Math[T]) Each(n int, do func(l *Lane[T], i int)) {
 
 // Mul is Math.Mul on this lane's thread.
 func (l *Lane[T]) Mul(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
-	l.mul(0, m, 0, n, k, a, b, c, ldc, acc)
+	l.mul(0, m, 0, n, k, a, b, c, ldc, acc, Epilogue[T]{})
 }
 
 // mul computes rows i0 to i1 and columns j0 to j1 of C. With a packed B, j0 is
-// a multiple of the tile's width; with a packed A the rows are all of A's.
-func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
+// a multiple of the tile's width.
+func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
 	if i0 >= i1 || j0 >= j1 {
 		return
 	}
 	if k == 0 {
-		if !acc {
-			for i := i0; i < i1; i++ {
-				clear(c[i*ldc+j0 : i*ldc+j1])
-			}
-		}
+		emptyProduct(i0, i1, j0, j1, c, ldc, acc, e)
 		return
 	}
-	mr, nr := l.tile.mr, l.tile.nr
-	rows := blockM
-	if a.packed != nil {
-		rows = i1 - i0
-	}
-	at := a.T()
+	nr := l.tile.nr
+	inPlace := b.packed == nil && b.col == 1 && i1-i0 <= fewRows
 	for jc := j0; jc < j1; jc += blockN {
 		nc := min(blockN, j1-jc)
 		panels := (nc + nr - 1) / nr
 		for pc := 0; pc < k; pc += blockK {
 			kc := min(blockK, k-pc)
-			var bs []T       // panels of B
+			var bs []T       // packed panels of B
 			panel := nr * kc // the distance between two
-			if b.packed != nil {
+			switch {
+			case b.packed != nil:
 				bs, panel = b.packed[jc*k+pc*nr:], nr*k
-			} else {
+			case inPlace: // but for columns that do not fill vectors
+				if rest := nc % nr; rest != 0 && rest != nr/2 {
+					l.b = grow(l.b, panel)
+					b.pack(l.b, nr, pc, kc, jc+nc-rest, rest)
+				}
+			default:
 				l.b = grow(l.b, panels*panel)
 				bs = l.b
 				for q := range panels {
 					b.pack(bs[q*panel:], nr, pc, kc, jc+q*nr, min(nr, nc-q*nr))
 				}
 			}
-			for ic := i0; ic < i1; ic += rows {
-				mc := min(rows, i1-ic)
-				strips := (mc + mr - 1) / mr
-				as, depth, skip := a.packed, k, pc // strips of A, their depth, and where the block starts in it
-				if a.packed == nil {
-					l.a = grow(l.a, mc*kc)
-					as, depth, skip = l.a, kc, 0
-					for s := range strips {
-						from, to := mc*s/strips, mc*(s+1)/strips
-						at.pack(as[from*kc:], to-from, pc, kc, ic+from, to-from)
-					}
+			for ic := i0; ic < i1; ic += blockM {
+				mc := min(blockM, i1-ic)
+				w := &l.call
+				*w = one[T](kc)
+				w.a, w.rowA, w.colA = l.left(a, ic, mc, pc, kc, panels)
+				w.rowC = ldc
+				if acc || pc > 0 {
+					w.flags |= flagAcc
+				}
+				if e.ReLU && pc+kc == k {
+					w.flags |= flagReLU
 				}
 				for q := range panels {
 					j := jc + q*nr
 					width := min(nr, j1-j)
-					for s := range strips {
-						from, to := mc*s/strips, mc*(s+1)/strips
-						ap := &as[from*depth+skip*(to-from)]
-						l.cell(to-from, width, kc, ap, &bs[q*panel], c[(ic+from)*ldc+j:], ldc, acc || pc > 0)
+					switch {
+					case bs != nil:
+						w.b, w.rowB = &bs[q*panel], nr
+					case width == nr || width == nr/2:
+						w.b, w.rowB = &b.data[pc*b.row+j], b.row
+					default:
+						w.b, w.rowB = &l.b[0], nr
 					}
+					if e.Bias != nil && pc == 0 {
+						w.bias = &e.Bias[j]
+					}
+					w.c = &c[ic*ldc+j]
+					l.tile.rows(w, mc, width)
 				}
 			}
 		}
 	}
 }
 
-// cell computes one tile of C from packed panels.
-func (l *Lane[T]) cell(rows, width, k int, a, b *T, c []T, ldc int, acc bool) {
-	run, nr := l.tile.run[rows], l.tile.nr
-	if width == nr {
-		run(k, a, b, &c[0], ldc, acc)
-		return
+// left is where the block of A with rows ic and columns pc begins, and its
+// strides. The block is read in place, unless its rows lie so that they displace
+// each other from the caches, or it is transposed and read for many panels.
+func (l *Lane[T]) left(a Matrix[T], ic, mc, pc, kc, panels int) (p *T, row, col int) {
+	var zero T
+	from := a.data[ic*a.row+pc*a.col:]
+	const way = 4096 // bytes: addresses that far apart share a set of the first-level cache
+	switch {
+	case a.col == 1 && panels > 1 && mc > 6 && a.row*int(unsafe.Sizeof(zero))%way == 0:
+		row = kc + 16
+		l.a = grow(l.a, mc*row)
+		for i := range mc {
+			copy(l.a[i*row:][:kc], from[i*a.row:])
+		}
+		return &l.a[0], row, 1
+	case a.row == 1 && panels > 2 && kc > 32 && mc > 16:
+		col = mc + 16
+		l.a = grow(l.a, kc*col)
+		for q := range kc {
+			copy(l.a[q*col:][:mc], from[q*a.col:])
+		}
+		return &l.a[0], 1, col
 	}
-	run(k, a, b, &l.edge[0], nr, false)
-	for r := range rows {
-		Copy(c[r*ldc:][:width], l.edge[r*nr:][:width], acc)
+	return &from[0], a.row, a.col
+}
+
+// emptyProduct is a product without terms.
+func emptyProduct[T Float](i0, i1, j0, j1 int, c []T, ldc int, acc bool, e Epilogue[T]) {
+	for i := i0; i < i1; i++ {
+		row := c[i*ldc+j0 : i*ldc+j1]
+		if !acc {
+			clear(row)
+		}
+		if e.Bias != nil {
+			Add(row, e.Bias[j0:j1])
+		}
+		if e.ReLU {
+			ReLU(row, row)
+		}
 	}
 }
 
@@ -168,19 +227,7 @@ func (x *Math[T]) PackRight(k, n int, b Matrix[T], buf []T) Matrix[T] {
 	return Matrix[T]{packed: buf}
 }
 
-// PackLeft stores A[m,k] once in the order in which Mul reads its left
-// operand. buf has at least PackedLen(k, m) elements.
-func (x *Math[T]) PackLeft(m, k int, a Matrix[T], buf []T) Matrix[T] {
-	strips := (m + x.tile.mr - 1) / x.tile.mr
-	at := a.T()
-	for s := range strips {
-		from, to := m*s/strips, m*(s+1)/strips
-		at.pack(buf[from*k:], to-from, 0, k, from, to-from)
-	}
-	return Matrix[T]{packed: buf}
-}
-
-// PackedLen is the room that packing n columns or rows of depth k takes.
+// PackedLen is the room that packing n columns of depth k takes.
 func (x *Math[T]) PackedLen(k, n int) int { return (n + x.tile.nr - 1) / x.tile.nr * x.tile.nr * k }
 
 // grow returns a slice of n elements, from s where it is large enough.

@@ -5,131 +5,262 @@
 package kernel
 
 //go:noescape
-func gemmAVX2F32x1(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x1x1(c *call[float32])
 
 //go:noescape
-func gemmAVX2F32x2(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x2x1(c *call[float32])
 
 //go:noescape
-func gemmAVX2F32x3(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x3x1(c *call[float32])
 
 //go:noescape
-func gemmAVX2F32x4(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x4x1(c *call[float32])
 
 //go:noescape
-func gemmAVX2F32x5(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x5x1(c *call[float32])
 
 //go:noescape
-func gemmAVX2F32x6(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x6x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x1(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x1x2(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x2(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x2x2(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x3(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x3x2(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x4(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x4x2(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x5(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x5x2(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x6(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX2F32x6x2(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x7(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x1x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x8(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x2x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x9(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x3x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x10(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x4x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x11(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x5x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x12(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x6x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x13(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x7x1(c *call[float32])
 
 //go:noescape
-func gemmAVX512F32x14(k int, a, b, c *float32, ldc int, acc bool)
+func gemmAVX512F32x8x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x9x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x10x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x11x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x12x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x13x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x14x1(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x1x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x2x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x3x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x4x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x5x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x6x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x7x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x8x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x9x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x10x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x11x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x12x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x13x2(c *call[float32])
+
+//go:noescape
+func gemmAVX512F32x14x2(c *call[float32])
 
 var asmF32 = []*tile[float32]{
-	{name: "AVX2", usable: hasAVX2, mr: 6, nr: 16, run: []microKernel[float32]{nil, gemmAVX2F32x1, gemmAVX2F32x2, gemmAVX2F32x3, gemmAVX2F32x4, gemmAVX2F32x5, gemmAVX2F32x6}},
-	{name: "AVX512", usable: hasAVX512, mr: 14, nr: 32, run: []microKernel[float32]{nil, gemmAVX512F32x1, gemmAVX512F32x2, gemmAVX512F32x3, gemmAVX512F32x4, gemmAVX512F32x5, gemmAVX512F32x6, gemmAVX512F32x7, gemmAVX512F32x8, gemmAVX512F32x9, gemmAVX512F32x10, gemmAVX512F32x11, gemmAVX512F32x12, gemmAVX512F32x13, gemmAVX512F32x14}},
+	{name: "AVX2", usable: hasAVX2, mr: 6, nr: 16, run: [2][]microKernel[float32]{{nil, gemmAVX2F32x1x1, gemmAVX2F32x2x1, gemmAVX2F32x3x1, gemmAVX2F32x4x1, gemmAVX2F32x5x1, gemmAVX2F32x6x1},
+		{nil, gemmAVX2F32x1x2, gemmAVX2F32x2x2, gemmAVX2F32x3x2, gemmAVX2F32x4x2, gemmAVX2F32x5x2, gemmAVX2F32x6x2},
+	}},
+	{name: "AVX512", usable: hasAVX512, mr: 14, nr: 32, run: [2][]microKernel[float32]{{nil, gemmAVX512F32x1x1, gemmAVX512F32x2x1, gemmAVX512F32x3x1, gemmAVX512F32x4x1, gemmAVX512F32x5x1, gemmAVX512F32x6x1, gemmAVX512F32x7x1, gemmAVX512F32x8x1, gemmAVX512F32x9x1, gemmAVX512F32x10x1, gemmAVX512F32x11x1, gemmAVX512F32x12x1, gemmAVX512F32x13x1, gemmAVX512F32x14x1},
+		{nil, gemmAVX512F32x1x2, gemmAVX512F32x2x2, gemmAVX512F32x3x2, gemmAVX512F32x4x2, gemmAVX512F32x5x2, gemmAVX512F32x6x2, gemmAVX512F32x7x2, gemmAVX512F32x8x2, gemmAVX512F32x9x2, gemmAVX512F32x10x2, gemmAVX512F32x11x2, gemmAVX512F32x12x2, gemmAVX512F32x13x2, gemmAVX512F32x14x2},
+	}},
 }
 
 //go:noescape
-func gemmAVX2F64x1(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x1x1(c *call[float64])
 
 //go:noescape
-func gemmAVX2F64x2(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x2x1(c *call[float64])
 
 //go:noescape
-func gemmAVX2F64x3(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x3x1(c *call[float64])
 
 //go:noescape
-func gemmAVX2F64x4(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x4x1(c *call[float64])
 
 //go:noescape
-func gemmAVX2F64x5(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x5x1(c *call[float64])
 
 //go:noescape
-func gemmAVX2F64x6(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x6x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x1(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x1x2(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x2(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x2x2(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x3(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x3x2(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x4(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x4x2(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x5(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x5x2(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x6(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX2F64x6x2(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x7(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x1x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x8(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x2x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x9(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x3x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x10(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x4x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x11(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x5x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x12(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x6x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x13(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x7x1(c *call[float64])
 
 //go:noescape
-func gemmAVX512F64x14(k int, a, b, c *float64, ldc int, acc bool)
+func gemmAVX512F64x8x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x9x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x10x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x11x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x12x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x13x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x14x1(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x1x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x2x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x3x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x4x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x5x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x6x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x7x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x8x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x9x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x10x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x11x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x12x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x13x2(c *call[float64])
+
+//go:noescape
+func gemmAVX512F64x14x2(c *call[float64])
 
 var asmF64 = []*tile[float64]{
-	{name: "AVX2", usable: hasAVX2, mr: 6, nr: 8, run: []microKernel[float64]{nil, gemmAVX2F64x1, gemmAVX2F64x2, gemmAVX2F64x3, gemmAVX2F64x4, gemmAVX2F64x5, gemmAVX2F64x6}},
-	{name: "AVX512", usable: hasAVX512, mr: 14, nr: 16, run: []microKernel[float64]{nil, gemmAVX512F64x1, gemmAVX512F64x2, gemmAVX512F64x3, gemmAVX512F64x4, gemmAVX512F64x5, gemmAVX512F64x6, gemmAVX512F64x7, gemmAVX512F64x8, gemmAVX512F64x9, gemmAVX512F64x10, gemmAVX512F64x11, gemmAVX512F64x12, gemmAVX512F64x13, gemmAVX512F64x14}},
+	{name: "AVX2", usable: hasAVX2, mr: 6, nr: 8, run: [2][]microKernel[float64]{{nil, gemmAVX2F64x1x1, gemmAVX2F64x2x1, gemmAVX2F64x3x1, gemmAVX2F64x4x1, gemmAVX2F64x5x1, gemmAVX2F64x6x1},
+		{nil, gemmAVX2F64x1x2, gemmAVX2F64x2x2, gemmAVX2F64x3x2, gemmAVX2F64x4x2, gemmAVX2F64x5x2, gemmAVX2F64x6x2},
+	}},
+	{name: "AVX512", usable: hasAVX512, mr: 14, nr: 16, run: [2][]microKernel[float64]{{nil, gemmAVX512F64x1x1, gemmAVX512F64x2x1, gemmAVX512F64x3x1, gemmAVX512F64x4x1, gemmAVX512F64x5x1, gemmAVX512F64x6x1, gemmAVX512F64x7x1, gemmAVX512F64x8x1, gemmAVX512F64x9x1, gemmAVX512F64x10x1, gemmAVX512F64x11x1, gemmAVX512F64x12x1, gemmAVX512F64x13x1, gemmAVX512F64x14x1},
+		{nil, gemmAVX512F64x1x2, gemmAVX512F64x2x2, gemmAVX512F64x3x2, gemmAVX512F64x4x2, gemmAVX512F64x5x2, gemmAVX512F64x6x2, gemmAVX512F64x7x2, gemmAVX512F64x8x2, gemmAVX512F64x9x2, gemmAVX512F64x10x2, gemmAVX512F64x11x2, gemmAVX512F64x12x2, gemmAVX512F64x13x2, gemmAVX512F64x14x2},
+	}},
 }
+
+//go:noescape
+func transposeAVX512F32(blocks int, dst *float32, ld int, src *float32, stride int)

@@ -68,25 +68,34 @@ func (m Matrix[T]) pack(dst []T, ld, k0, kc, c0, width int) {
 	}
 }
 
-// packTransposed reads four columns at a time, each contiguous in memory.
+// packTransposed reads columns that are each contiguous in memory.
 func (m Matrix[T]) packTransposed(dst []T, ld, k0, kc, c0, width int) {
-	j := 0
-	for ; j+4 <= width; j += 4 {
-		from := m.data[(c0+j)*m.col+k0:]
-		s0, s1, s2, s3 := from[:kc], from[m.col:][:kc], from[2*m.col:][:kc], from[3*m.col:][:kc]
+	src := m.data[c0*m.col+k0:]
+	j, deep := transposeVector(dst, ld, src, m.col, kc, width)
+	if deep < kc {
+		packColumns(dst[deep*ld:], ld, src[deep:], m.col, kc-deep, 0, j)
+	}
+	packColumns(dst, ld, src, m.col, kc, j, width)
+	if width < ld {
+		for p := range kc {
+			clear(dst[p*ld+width : (p+1)*ld])
+		}
+	}
+}
+
+// packColumns sets dst[p*ld+j] to src[j*stride+p] for p < kc and j from j to end.
+func packColumns[T Float](dst []T, ld int, src []T, stride, kc, j, end int) {
+	for ; j+4 <= end; j += 4 {
+		from := src[j*stride:]
+		s0, s1, s2, s3 := from[:kc], from[stride:][:kc], from[2*stride:][:kc], from[3*stride:][:kc]
 		for p := range kc {
 			to := dst[p*ld+j:][:4]
 			to[0], to[1], to[2], to[3] = s0[p], s1[p], s2[p], s3[p]
 		}
 	}
-	for ; j < width; j++ {
-		for p, v := range m.data[(c0+j)*m.col+k0:][:kc] {
+	for ; j < end; j++ {
+		for p, v := range src[j*stride:][:kc] {
 			dst[p*ld+j] = v
-		}
-	}
-	if width < ld {
-		for p := range kc {
-			clear(dst[p*ld+width : (p+1)*ld])
 		}
 	}
 }

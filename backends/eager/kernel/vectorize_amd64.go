@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// useAVX2 is a variable so that tests compare both paths.
-var useAVX2 = hasAVX2
+// useAVX2 and useAVX512 are variables so that tests compare the paths.
+var useAVX2, useAVX512 = hasAVX2, hasAVX512
 
 // lanes is how many leading elements of a slice of n the vector loops take.
 func lanes[T Float](n int) int {

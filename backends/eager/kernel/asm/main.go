@@ -2,12 +2,9 @@
 // the vector loops, and the Go declarations that belong to it. Run it with
 // go generate in the parent folder.
 //
-// One micro-kernel computes an mr x nr tile of C from packed panels of A and
-// B: mr broadcasts of A against two vectors of B per step of k, all mr x 2
-// accumulators in registers (Goto and van de Geijn, Anatomy of
-// High-Performance Matrix Multiplication, 2008; Van Zee and van de Geijn,
-// BLIS, 2015). A kernel exists for every number of rows up to the largest that
-// fits the register file, so that rows are cut into nearly equal panels.
+// product.go has the matrix product, column.go the loops over the rows of a
+// matrix, vector.go the loops over slices. The shape of a tile is in isas: rows is
+// how many rows of two vectors fit the register file beside the registers of A and B.
 package main
 
 import (
@@ -34,6 +31,7 @@ type isa struct {
 type elem struct {
 	name, goType, move, broadcast, fma, add string
 	size                                    int
+	max, maskMove                           string
 }
 
 var (
@@ -42,8 +40,8 @@ var (
 		{name: "AVX512", reg: "Z", bytes: 64, rows: 14, vectB: 28, vectA: 30, accum: 0, tested: "hasAVX512"},
 	}
 	elems = []elem{
-		{"F32", "float32", "VMOVUPS", "VBROADCASTSS", "VFMADD231PS", "VADDPS", 4},
-		{"F64", "float64", "VMOVUPD", "VBROADCASTSD", "VFMADD231PD", "VADDPD", 8},
+		{"F32", "float32", "VMOVUPS", "VBROADCASTSS", "VFMADD231PS", "VADDPS", 4, "VMAXPS", "VMASKMOVPS"},
+		{"F64", "float64", "VMOVUPD", "VBROADCASTSD", "VFMADD231PD", "VADDPD", 8, "VMAXPD", "VMASKMOVPD"},
 	}
 )
 
@@ -64,22 +62,29 @@ func generate() map[string][]byte {
 	fmt.Fprint(&g, head+"//go:build amd64 && !purego\n\npackage kernel\n")
 	for _, e := range elems {
 		for _, i := range isas {
-			for rows := 1; rows <= i.rows; rows++ {
-				name := fmt.Sprintf("gemm%s%sx%d", i.name, e.name, rows)
-				kernel(&s, name, i, e, rows)
-				fmt.Fprintf(&g, "\n//go:noescape\nfunc %s(k int, a, b, c *%s, ldc int, acc bool)\n", name, e.goType)
+			for vectors := 1; vectors <= 2; vectors++ {
+				for rows := 1; rows <= i.rows; rows++ {
+					product(&s, i, e, rows, vectors)
+					fmt.Fprintf(&g, "\n//go:noescape\nfunc %s(c *call[%s])\n", productName(i, e, rows, vectors), e.goType)
+				}
 			}
 		}
 		fmt.Fprintf(&g, "\nvar asm%s = []*tile[%s]{\n", e.name, e.goType)
 		for _, i := range isas {
-			fmt.Fprintf(&g, "{name: %q, usable: %s, mr: %d, nr: %d, run: []microKernel[%s]{nil", i.name, i.tested, i.rows, 2*i.bytes/e.size, e.goType)
-			for rows := 1; rows <= i.rows; rows++ {
-				fmt.Fprintf(&g, ", gemm%s%sx%d", i.name, e.name, rows)
+			fmt.Fprintf(&g, "{name: %q, usable: %s, mr: %d, nr: %d, run: [2][]microKernel[%s]{", i.name, i.tested, i.rows, 2*i.bytes/e.size, e.goType)
+			for vectors := 1; vectors <= 2; vectors++ {
+				fmt.Fprint(&g, "{nil")
+				for rows := 1; rows <= i.rows; rows++ {
+					fmt.Fprintf(&g, ", %s", productName(i, e, rows, vectors))
+				}
+				fmt.Fprint(&g, "},\n")
 			}
 			fmt.Fprint(&g, "}},\n")
 		}
 		fmt.Fprint(&g, "}\n")
 	}
+	transpose(&s)
+	fmt.Fprint(&g, "\n//go:noescape\nfunc transposeAVX512F32(blocks int, dst *float32, ld int, src *float32, stride int)\n")
 	src, err := format.Source(g.Bytes())
 	if err != nil {
 		log.Fatal(err)
@@ -89,63 +94,4 @@ func generate() map[string][]byte {
 		"gemm_amd64.s": s.Bytes(), "gemm_amd64.go": src,
 		"vector_amd64.s": text, "vector_amd64.go": decls,
 	}
-}
-
-// kernel writes one micro-kernel: C[rows, 2 vectors] = or += sum over k of
-// a[k, rows] * b[k, 2 vectors]; ldc counts elements.
-func kernel(s *bytes.Buffer, name string, i isa, e elem, rows int) {
-	p := func(f string, args ...any) { fmt.Fprintf(s, "\t"+f+"\n", args...) }
-	acc := func(row, half int) string { return fmt.Sprintf("%s%d", i.reg, i.accum+2*row+half) }
-	b := func(half int) string { return fmt.Sprintf("%s%d", i.reg, i.vectB+half) }
-	fmt.Fprintf(s, "\nTEXT ·%s(SB), NOSPLIT, $0-41\n", name)
-	p("MOVQ k+0(FP), CX")
-	p("MOVQ a+8(FP), SI")
-	p("MOVQ b+16(FP), DX")
-	p("MOVQ c+24(FP), DI")
-	p("MOVQ ldc+32(FP), R8")
-	p("MOVBLZX acc+40(FP), AX")
-	p("SHLQ $%d, R8", map[int]int{4: 2, 8: 3}[e.size])
-	for r := range rows {
-		for h := range 2 {
-			if i.reg == "Z" {
-				p("VPXORQ %[1]s, %[1]s, %[1]s", acc(r, h))
-			} else {
-				p("VXORPS %[1]s, %[1]s, %[1]s", acc(r, h))
-			}
-		}
-	}
-	p("TESTQ CX, CX")
-	p("JZ store")
-	fmt.Fprint(s, "\tPCALIGN $32\nloop:\n")
-	p("%s (DX), %s", e.move, b(0))
-	p("%s %d(DX), %s", e.move, i.bytes, b(1))
-	for r := range rows {
-		bc := fmt.Sprintf("%s%d", i.reg, i.vectA+r%2)
-		p("%s %d(SI), %s", e.broadcast, r*e.size, bc)
-		p("%s %s, %s, %s", e.fma, b(0), bc, acc(r, 0))
-		p("%s %s, %s, %s", e.fma, b(1), bc, acc(r, 1))
-	}
-	p("ADDQ $%d, SI", rows*e.size)
-	p("ADDQ $%d, DX", 2*i.bytes)
-	p("DECQ CX")
-	p("JNZ loop")
-	fmt.Fprint(s, "store:\n")
-	p("TESTQ AX, AX")
-	p("JZ overwrite")
-	p("MOVQ DI, R9")
-	for r := range rows {
-		for h := range 2 {
-			p("%s %d(R9), %s, %s", e.add, h*i.bytes, acc(r, h), acc(r, h))
-		}
-		p("ADDQ R8, R9")
-	}
-	fmt.Fprint(s, "overwrite:\n")
-	for r := range rows {
-		for h := range 2 {
-			p("%s %s, %d(DI)", e.move, acc(r, h), h*i.bytes)
-		}
-		p("ADDQ R8, DI")
-	}
-	p("VZEROUPPER")
-	p("RET")
 }

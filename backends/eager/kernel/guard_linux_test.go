@@ -1,0 +1,86 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guarded returns a room whose operands lie between pages that cannot be read or
+// written, by turns right behind the page before and right before the page after.
+// A kernel that touches memory beyond an operand ends the test with a fault.
+func guarded[T Float](t *testing.T) (place room[T], free func()) {
+	var maps [][]byte
+	page := unix.Getpagesize()
+	var atEnd bool
+	place = func(n int) []T {
+		var zero T
+		size := n * int(unsafe.Sizeof(zero))
+		room := (size + page - 1) / page * page
+		m, err := unix.Mmap(-1, 0, room+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps = append(maps, m)
+		for _, guard := range [][]byte{m[:page], m[page+room:]} {
+			if err := unix.Mprotect(guard, unix.PROT_NONE); err != nil {
+				t.Fatal(err)
+			}
+		}
+		from := page
+		if atEnd = !atEnd; atEnd {
+			from = page + room - size
+		}
+		return unsafe.Slice((*T)(unsafe.Pointer(&m[from])), n)
+	}
+	return place, func() {
+		for _, m := range maps {
+			if err := unix.Munmap(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		maps = nil
+	}
+}
+
+// No micro-kernel touches memory beyond its operands.
+func TestMicroKernelsStayInside(t *testing.T) {
+	eachTile(t, kernelsStay[float32], kernelsStay[float64])
+}
+
+func kernelsStay[T Float](t *testing.T, k *tile[T]) {
+	r := rand.New(rand.NewPCG(21, 22))
+	place, free := guarded[T](t)
+	for range 300 {
+		newProblem(r, k, place).check(t, k, 200*roundoff[T]())
+		free()
+	}
+}
+
+// Neither does the product, whichever way it reads B.
+func TestMulStaysInside(t *testing.T) { eachTile(t, mulStays[float32], mulStays[float64]) }
+
+func mulStays[T Float](t *testing.T, k *tile[T]) {
+	r := rand.New(rand.NewPCG(23, 24))
+	place, free := guarded[T](t)
+	x := newMath(threads(t, 1), k)
+	for range 200 {
+		m, n, depth := 1+r.IntN(60), 1+r.IntN(80), 1+r.IntN(40)
+		a, b, c, bias := place(m*depth), place(depth*n), place(m*n), place(n)
+		for _, v := range [][]T{a, b, c, bias} {
+			copy(v, randoms[T](r, len(v)))
+		}
+		am, bm := Rows(a, depth), Rows(b, n)
+		if r.IntN(2) == 0 {
+			am = Rows(a, m).T()
+		}
+		if r.IntN(2) == 0 {
+			bm = Rows(b, depth).T()
+		}
+		x.Mul(m, n, depth, am, bm, c, n, r.IntN(2) == 0)
+		x.MulEpilogue(m, n, depth, am, bm, c, n, Epilogue[T]{Bias: bias, ReLU: true})
+		free()
+	}
+}
