@@ -14,8 +14,7 @@ const (
 func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 	in, units := w.Shape[1], w.Shape[0]
 	rows := x.len() / in
-	shape := append(append(make([]int, 0, len(x.Shape)), x.Shape[:len(x.Shape)-1]...), units)
-	y := t.output(shape...)
+	y := t.outputLast(x, units)
 	block, columns := t.block(rows, max(in, units), denseRows), t.block(units, in, denseUnits)
 	var bias []T
 	if b != nil {
@@ -37,15 +36,22 @@ func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 		t.keep(y, from*units, ys)
 		t.done(x, given)
 	}
+	way := denseBack[T]{y, x, w, b, block, columns}
 	if b == nil {
-		return t.emit(y, func() { t.denseBack(y, x, w, nil, block, columns) }, x, w)
+		return record(t, y, way, x, w)
 	}
 	t.done(b, bias)
-	return t.emit(y, func() { t.denseBack(y, x, w, b, block, columns) }, x, w, b)
+	return record(t, y, way, x, w, b)
 }
 
 // denseBack is the way back of Dense, in blocks of that many rows and units.
-func (t *Tape[T]) denseBack(y, x, w, b *Tensor[T], block, columns int) {
+type denseBack[T kernel.Float] struct {
+	y, x, w, b     *Tensor[T] // b may be nil
+	block, columns int
+}
+
+func (o *denseBack[T]) back(t *Tape[T]) {
+	y, x, w, b, block, columns := o.y, o.x, o.w, o.b, o.block, o.columns
 	in, units := w.Shape[1], w.Shape[0]
 	rows := x.len() / in
 	var dw, db []T
@@ -89,7 +95,8 @@ func (t *Tape[T]) denseBack(y, x, w, b *Tensor[T], block, columns int) {
 // Conv2D is the cross-correlation of x[N,C,H,W] with w[F,C,k,k], plus b[F],
 // which may be nil.
 func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
-	win := &kernel.Window{C: x.Shape[1], H: x.Shape[2], W: x.Shape[3], Kernel: w.Shape[2], Stride: stride, Pad: pad, Shift: t.hooks.faults.shift}
+	win := ofType[kernel.Window](t) // not on the stack: the loops of all threads read it
+	*win = kernel.Window{C: x.Shape[1], H: x.Shape[2], W: x.Shape[3], Kernel: w.Shape[2], Stride: stride, Pad: pad, Shift: t.hooks.faults.shift}
 	n, filters := x.Shape[0], w.Shape[0]
 	oh, ow := win.Out()
 	in, out := win.C*win.H*win.W, filters*oh*ow
@@ -111,15 +118,23 @@ func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 	}
 	t.floats.Put(buf)
 	t.done(w, weight)
+	way := convBack[T]{y, x, w, b, *win, block}
 	if b == nil {
-		return t.emit(y, func() { t.convBack(y, x, w, nil, win, block) }, x, w)
+		return record(t, y, way, x, w)
 	}
 	t.done(b, bias)
-	return t.emit(y, func() { t.convBack(y, x, w, b, win, block) }, x, w, b)
+	return record(t, y, way, x, w, b)
 }
 
 // convBack is the way back of Conv2D, in blocks of that many images.
-func (t *Tape[T]) convBack(y, x, w, b *Tensor[T], win *kernel.Window, block int) {
+type convBack[T kernel.Float] struct {
+	y, x, w, b *Tensor[T] // b may be nil
+	win        kernel.Window
+	block      int
+}
+
+func (o *convBack[T]) back(t *Tape[T]) {
+	y, x, w, b, win, block := o.y, o.x, o.w, o.b, &o.win, o.block
 	n, filters := x.Shape[0], w.Shape[0]
 	oh, ow := win.Out()
 	in, out := win.C*win.H*win.W, filters*oh*ow

@@ -60,9 +60,7 @@ func (o *optimizer[T]) step(t *Tape[T], params, grads []T) {
 		if o.dampened {
 			gain = 1 - a.Momentum
 		}
-		t.each(len(params), pointGrain, func(i, j int) {
-			kernel.Momentum(params[i:j], grads[i:j], o.m[i:j], a.Rate, a.Momentum, gain)
-		})
+		parallel(t, len(params), pointGrain, momentumLoop[T]{params, grads, o.m, a.Rate, a.Momentum, gain})
 		return
 	}
 	s := kernel.AdamStep{Beta1: a.Beta1, Beta2: a.Beta2, Rate: a.Rate, Root: 1, Epsilon: a.Epsilon}
@@ -74,7 +72,23 @@ func (o *optimizer[T]) step(t *Tape[T], params, grads []T) {
 	case epsilonUncorrected:
 		s.Rate = a.Rate * c2 / c1
 	}
-	t.each(len(params), pointGrain, func(i, j int) {
-		kernel.Adam(params[i:j], grads[i:j], o.m[i:j], o.v[i:j], s)
-	})
+	parallel(t, len(params), pointGrain, adamLoop[T]{params, grads, o.m, o.v, s})
+}
+
+type momentumLoop[T kernel.Float] struct {
+	params, grads, v     []T
+	rate, momentum, gain float64
+}
+
+func (l *momentumLoop[T]) run(_, i, j int) {
+	kernel.Momentum(l.params[i:j], l.grads[i:j], l.v[i:j], l.rate, l.momentum, l.gain)
+}
+
+type adamLoop[T kernel.Float] struct {
+	params, grads, m, v []T
+	step                kernel.AdamStep
+}
+
+func (l *adamLoop[T]) run(_, i, j int) {
+	kernel.Adam(l.params[i:j], l.grads[i:j], l.m[i:j], l.v[i:j], l.step)
 }

@@ -62,13 +62,22 @@ func (t *Tape[T]) Constant(data []T, shape ...int) *Tensor[T] {
 }
 
 // output is a new tensor of the given shape, of any content.
-func (t *Tape[T]) output(shape ...int) *Tensor[T] {
-	x := t.tensor(shape)
+func (t *Tape[T]) output(shape ...int) *Tensor[T] { return t.hold(t.tensor(shape)) }
+
+// outputLast is a new tensor of x's shape but for the last axis.
+func (t *Tape[T]) outputLast(x *Tensor[T], last int) *Tensor[T] {
+	y := t.tensor(x.Shape)
+	y.Shape[len(y.Shape)-1] = last
+	return t.hold(y)
+}
+
+// hold takes room for the elements of a new tensor.
+func (t *Tape[T]) hold(x *Tensor[T]) *Tensor[T] {
 	x.own.refs = 1
 	if t.format == 0 {
-		x.own.data = t.floats.Get(size(shape))
+		x.own.data = t.floats.Get(x.len())
 	} else {
-		x.own.half = t.halves.Get(size(shape))
+		x.own.half = t.halves.Get(x.len())
 	}
 	x.Data, x.half, x.buf = x.own.data, x.own.half, &x.own
 	return x
