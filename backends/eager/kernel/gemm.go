@@ -25,6 +25,9 @@ type Math[T Float] struct {
 	pool  *pool.Pool
 	tile  *tile[T]
 	lanes []*Lane[T]
+
+	product product[T] // that is running
+	jobs    jobs[T]    // that are running
 }
 
 // Lane multiplies on one thread. It holds that thread's packing buffers.
@@ -59,47 +62,23 @@ type Epilogue[T Float] struct {
 // Mul computes C[m,n] = A[m,k] B[k,n], or with acc C += A B; rows of C lie ldc
 // apart. Each element is summed in one order, whatever the number of threads.
 func (x *Math[T]) Mul(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
-	x.product(m, n, k, a, b, c, ldc, acc, Epilogue[T]{})
+	x.multiply(m, n, k, a, b, c, ldc, acc, Epilogue[T]{})
 }
 
 // MulEpilogue is Mul without acc, with an epilogue.
 func (x *Math[T]) MulEpilogue(m, n, k int, a, b Matrix[T], c []T, ldc int, e Epilogue[T]) {
-	x.product(m, n, k, a, b, c, ldc, false, e)
+	x.multiply(m, n, k, a, b, c, ldc, false, e)
 }
 
-func (x *Math[T]) product(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
+func (x *Math[T]) multiply(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
 	threads := x.pool.Threads()
 	if threads == 1 || m*n*k < serialWork {
 		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc, e)
 		return
 	}
-	byRow := m > n
-	x.pool.Run(threads, func(i int) {
-		if byRow {
-			from, to := pool.Span(m, 1, threads, i)
-			x.lanes[i].mul(from, to, 0, n, k, a, b, c, ldc, acc, e)
-		} else {
-			from, to := pool.Span(n, x.tile.nr, threads, i)
-			x.lanes[i].mul(0, m, from, to, k, a, b, c, ldc, acc, e)
-		}
-	})
-}
-
-// Each calls do(lane, i) for 0 <= i < n, several at the same time.
-func (x *Math[T]) Each(n int, do func(l *Lane[T], i int)) {
-	parts := min(x.pool.Threads(), n)
-	if parts <= 1 {
-		for i := range n {
-			do(x.lanes[0], i)
-		}
-		return
-	}
-	x.pool.Run(parts, func(part int) {
-		from, to := pool.Span(n, 1, parts, part)
-		for i := from; i < to; i++ {
-			do(x.lanes[part], i)
-		}
-	})
+	x.product = product[T]{x: x, m: m, n: n, k: k, a: a, b: b, c: c, ldc: ldc, acc: acc, e: e, parts: threads}
+	x.pool.Do(threads, &x.product)
+	x.product = product[T]{}
 }
 
 // Mul is Math.Mul on this lane's thread.
