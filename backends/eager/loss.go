@@ -12,41 +12,32 @@ import (
 // every format.
 func (t *Tape[T]) SoftmaxCrossEntropy(logits *Tensor[T], labels []int32, scale float64) T {
 	n, k := logits.Shape[0], logits.Shape[1]
-	p, xs := t.floats.Get(k), t.read(logits, 0, n*k)
-	var total T
+	xs := t.read(logits, 0, n*k)
+	top, sum := t.floats.Get(n), t.floats.Get(n)
 	var g gradient[T]
-	var grad []T
+	var p []T // softmax, then the gradient
 	if t.recording {
 		g = t.gradientOf(logits)
-		grad = t.gradRoom(g, 0, n*k)
+		p = t.gradRoom(g, 0, n*k)
+	} else {
+		p = t.floats.Get(n * k)
 	}
+	gain := T(scale) * t.gain
+	kernel.SoftmaxRows(p, xs, top, sum, k, 1, gain)
+	var total T
 	for i := range n {
-		row := xs[i*k:][:k]
-		top := row[0]
-		for _, v := range row {
-			top = max(top, v)
-		}
-		for j, v := range row {
-			p[j] = v - top
-		}
-		shifted := p[labels[i]]
-		kernel.Exp(p, p)
-		sum := kernel.Sum(p)
-		total += T(math.Log(float64(sum))) - shifted
-		if grad != nil {
-			to := grad[i*k:][:k]
-			s := T(scale) * t.gain
-			for j, v := range p {
-				to[j] = v / sum * s
-			}
-			to[labels[i]] -= s
-		}
+		at := i*k + int(labels[i])
+		total += T(math.Log(float64(sum[i]))) - (xs[at] - top[i])
+		p[at] -= gain
 	}
-	t.floats.Put(p)
+	if t.recording {
+		t.keepGrad(g, 0, p)
+	} else {
+		t.floats.Put(p)
+	}
+	t.floats.Put(top)
+	t.floats.Put(sum)
 	t.done(logits, xs)
-	if grad != nil {
-		t.keepGrad(g, 0, grad)
-	}
 	return total * T(scale)
 }
 

@@ -160,7 +160,7 @@ func moments[T kernel.Float](x []T, step, n, plane int) (mean, squares float64) 
 	mean /= float64(n * plane)
 	m := T(mean)
 	for i := range n {
-		squares += float64(squaresAround(x[i*step:][:plane], m))
+		squares += float64(kernel.SquaresAround(x[i*step:][:plane], m))
 	}
 	return mean, squares
 }

@@ -110,35 +110,16 @@ func (t *Tape[T]) Sigmoid(x *Tensor[T]) *Tensor[T] { return t.pointwise(x, sigmo
 
 type sigmoid[T kernel.Float] struct{}
 
-func (sigmoid[T]) forward(y, x []T) { kernel.Sigmoid(y, x) }
+func (sigmoid[T]) forward(y, x []T)      { kernel.Sigmoid(y, x) }
+func (sigmoid[T]) back(dx, dy, _, y []T) { kernel.SigmoidBack(dx, dy, y) }
 
-func (sigmoid[T]) back(dx, dy, _, y []T) {
-	for i, v := range y {
-		dx[i] = dy[i] * v * (1 - v)
-	}
-}
-
-// GELU is x*Phi(x), exact (Hendrycks and Gimpel, Gaussian Error Linear Units,
-// 2016, arXiv:1606.08415).
+// GELU is x*Phi(x).
 func (t *Tape[T]) GELU(x *Tensor[T]) *Tensor[T] { return t.pointwise(x, gelu[T]{}, true, false) }
 
 type gelu[T kernel.Float] struct{}
 
-func (gelu[T]) forward(y, x []T) {
-	for i, v := range x {
-		y[i] = T(float64(v) * normalCDF(float64(v)))
-	}
-}
-
-func (gelu[T]) back(dx, dy, x, _ []T) {
-	for i, v := range x {
-		z := float64(v)
-		density := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
-		dx[i] = dy[i] * T(normalCDF(z)+z*density)
-	}
-}
-
-func normalCDF(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
+func (gelu[T]) forward(y, x []T)      { kernel.GELU(y, x) }
+func (gelu[T]) back(dx, dy, x, _ []T) { kernel.GELUBack(dx, dy, x) }
 
 // Add is the sum of two equal shapes.
 func (t *Tape[T]) Add(a, b *Tensor[T]) *Tensor[T] {

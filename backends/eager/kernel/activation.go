@@ -2,37 +2,61 @@ package kernel
 
 import "math"
 
-// ReLU sets y to max(x, 0); NaN stays NaN.
+// ReLU sets y to max(x, 0); NaN stays NaN. Exact.
 func ReLU[T Float](y, x []T) {
 	y = y[:len(x)]
-	done := reluVector(y, x)
-	for i, v := range x[done:] {
+	if exactly(len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(y), head(x)
+		if Is32[T]() {
+			reluLoopF32(&a)
+		} else {
+			reluLoopF64(&a)
+		}
+		return
+	}
+	for i, v := range x {
 		if v < 0 {
 			v = 0
 		}
-		y[done+i] = v
+		y[i] = v
 	}
 }
 
-// ReLUBack sets dx to dy where y, the output of ReLU, is not zero.
+// ReLUBack sets dx to dy where y, the output of ReLU, is not zero, else to 0. Exact.
 func ReLUBack[T Float](dx, dy, y []T) {
 	dx, dy = dx[:len(y)], dy[:len(y)]
-	done := reluBackVector(dx, dy, y)
-	for i, v := range y[done:] {
-		g := dy[done+i]
+	if exactly(len(y)) {
+		a := vectorArgs{n: len(y), rows: 1}
+		a.slices[0], a.slices[1], a.slices[2] = head(dx), head(dy), head(y)
+		if Is32[T]() {
+			reluBackLoopF32(&a)
+		} else {
+			reluBackLoopF64(&a)
+		}
+		return
+	}
+	for i, v := range y {
+		g := dy[i]
 		if v == 0 {
 			g = 0
 		}
-		dx[done+i] = g
+		dx[i] = g
 	}
 }
 
 // Sigmoid sets y to 1/(1+exp(-x)).
 func Sigmoid[T Float](y, x []T) {
 	y = y[:len(x)]
+	if vectorized[T](len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(y), head(x)
+		sigmoidLoopF32(&a)
+		return
+	}
 	if Is32[T]() {
 		for i, v := range x {
-			y[i] = T(1 / (1 + exp32(float32(-v))))
+			y[i] = T(sigmoid32(float32(v)))
 		}
 		return
 	}
@@ -44,6 +68,12 @@ func Sigmoid[T Float](y, x []T) {
 // Tanh sets y to tanh(x).
 func Tanh[T Float](y, x []T) {
 	y = y[:len(x)]
+	if vectorized[T](len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(y), head(x)
+		tanhLoopF32(&a)
+		return
+	}
 	if Is32[T]() {
 		for i, v := range x {
 			y[i] = T(tanh32(float32(v)))
@@ -58,6 +88,12 @@ func Tanh[T Float](y, x []T) {
 // Exp sets y to exp(x).
 func Exp[T Float](y, x []T) {
 	y = y[:len(x)]
+	if vectorized[T](len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(y), head(x)
+		expLoopF32(&a)
+		return
+	}
 	if Is32[T]() {
 		for i, v := range x {
 			y[i] = T(exp32(float32(v)))
@@ -69,18 +105,53 @@ func Exp[T Float](y, x []T) {
 	}
 }
 
-// Softmax replaces x by exp(x)/sum(exp(x)), shifted by the maximum.
-func Softmax[T Float](x []T) {
-	top := x[0]
-	for _, v := range x {
-		top = max(top, v)
+// SigmoidBack sets dx to dy*y*(1-y), where y is the output of Sigmoid.
+func SigmoidBack[T Float](dx, dy, y []T) {
+	dx, dy = dx[:len(y)], dy[:len(y)]
+	if vectorized[T](len(y)) {
+		a := vectorArgs{n: len(y), rows: 1}
+		a.slices[0], a.slices[1], a.slices[2] = head(dx), head(dy), head(y)
+		sigmoidBackLoopF32(&a)
+		return
 	}
-	for i := range x {
-		x[i] -= top
+	for i, v := range y {
+		dx[i] = dy[i] * v * (1 - v)
 	}
-	Exp(x, x)
-	Scale(x, 1/Sum(x))
 }
+
+// GELU sets y to x*Phi(x), exact in the sense of the paper: by the distribution
+// function Phi itself, not by a tanh (Hendrycks and Gimpel, Gaussian Error
+// Linear Units, 2016, arXiv:1606.08415).
+func GELU[T Float](y, x []T) {
+	y = y[:len(x)]
+	if vectorized[T](len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(y), head(x)
+		geluLoopF32(&a)
+		return
+	}
+	for i, v := range x {
+		y[i] = T(float64(v) * normalCDF(float64(v)))
+	}
+}
+
+// GELUBack sets dx to dy*(Phi(x) + x*density(x)).
+func GELUBack[T Float](dx, dy, x []T) {
+	dx, dy = dx[:len(x)], dy[:len(x)]
+	if vectorized[T](len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1], a.slices[2] = head(dx), head(dy), head(x)
+		geluBackLoopF32(&a)
+		return
+	}
+	for i, v := range x {
+		z := float64(v)
+		density := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
+		dx[i] = dy[i] * T(normalCDF(z)+z*density)
+	}
+}
+
+func normalCDF(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
 
 // exp32 is exp(x) to about 1 ulp: x = n ln 2 + r with |r| <= ln 2 / 2, and
 // exp(r) by the polynomial of Cephes (Moshier) expf.c.
@@ -116,6 +187,16 @@ func exp32(x float32) float32 {
 
 // pow2 is 2^n for -126 <= n <= 127.
 func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
+
+// sigmoid32 is 1/(1+exp(-x)) to about 2 ulp: for negative x exp(x)/(1+exp(x)),
+// so that no result is lost to overflow.
+func sigmoid32(x float32) float32 {
+	if x < 0 {
+		e := exp32(x)
+		return e / (1 + e)
+	}
+	return 1 / (1 + exp32(-x))
+}
 
 // tanh32 is tanh(x) to about 2 ulp, as Cephes (Moshier) tanhf.c.
 func tanh32(x float32) float32 {

@@ -8,3 +8,14 @@ var (
 	hasAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 	hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ
 )
+
+// bestLevel is the fastest family of vector loops that this processor runs.
+func bestLevel() level {
+	switch {
+	case hasAVX512:
+		return levelAVX512
+	case hasAVX2:
+		return levelAVX2
+	}
+	return levelGo
+}

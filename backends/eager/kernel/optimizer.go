@@ -10,14 +10,24 @@ type AdamStep struct{ Beta1, Beta2, Rate, Root, Epsilon float64 }
 
 // Adam updates p, m and v from the gradient g. Moments below the smallest
 // normal number of T become zero: arithmetic on subnormals costs ten times as
-// much, and their share in the update is far below epsilon.
+// much, and their share in the update is far below epsilon. Exact.
 func Adam[T Float](p, g, m, v []T, s AdamStep) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	b1, c1, b2, c2 := T(s.Beta1), T(1-s.Beta1), T(s.Beta2), T(1-s.Beta2)
 	rate, root, eps := T(s.Rate), T(s.Root), T(s.Epsilon)
 	tiny := smallestNormal[T]()
-	done := adamVector(p, g, m, v, b1, c1, b2, c2, rate, root, eps, tiny)
-	for i := done; i < len(g); i++ {
+	if exactly(len(p)) {
+		a := vectorArgs{n: len(p), rows: 1}
+		a.slices[0], a.slices[1], a.slices[2], a.slices[3] = head(p), head(g), head(m), head(v)
+		factors(&a, b1, c1, b2, c2, rate, root, eps, tiny)
+		if Is32[T]() {
+			adamLoopF32(&a)
+		} else {
+			adamLoopF64(&a)
+		}
+		return
+	}
+	for i := range g {
 		d := g[i]
 		a := b1*m[i] + c1*d
 		if a < tiny && a > -tiny {
@@ -32,13 +42,23 @@ func Adam[T Float](p, g, m, v []T, s AdamStep) {
 	}
 }
 
-// Momentum updates v = momentum*v + gain*g and p -= rate*v.
+// Momentum updates v = momentum*v + gain*g and p -= rate*v. Exact.
 func Momentum[T Float](p, g, v []T, rate, momentum, gain float64) {
 	g, v = g[:len(p)], v[:len(p)]
 	mu, k, r := T(momentum), T(gain), T(rate)
 	tiny := smallestNormal[T]()
-	done := momentumVector(p, g, v, mu, k, r, tiny)
-	for i := done; i < len(g); i++ {
+	if exactly(len(p)) {
+		a := vectorArgs{n: len(p), rows: 1}
+		a.slices[0], a.slices[1], a.slices[2] = head(p), head(g), head(v)
+		factors(&a, mu, k, r, tiny)
+		if Is32[T]() {
+			momentumLoopF32(&a)
+		} else {
+			momentumLoopF64(&a)
+		}
+		return
+	}
+	for i := range g {
 		a := mu*v[i] + k*g[i]
 		if a < tiny && a > -tiny {
 			a = 0

@@ -5,7 +5,7 @@ package kernel
 // transposeVector sets dst[p*ld+j] to src[j*stride+p] for p < deep and j < wide,
 // the multiples of 16 in kc and width, and returns those.
 func transposeVector[T Float](dst []T, ld int, src []T, stride, kc, width int) (wide, deep int) {
-	if !useAVX512 || !Is32[T]() || kc < 16 {
+	if vectorLevel != levelAVX512 || !Is32[T]() || kc < 16 {
 		return 0, 0
 	}
 	wide, deep = width&^15, kc&^15

@@ -7,12 +7,62 @@ func Fill[T Float](x []T, v T) {
 	}
 }
 
-// Add adds x to y; both have the same length.
+// Add adds x to y; both have the same length. Exact.
 func Add[T Float](y, x []T) {
 	x = x[:len(y)]
-	done := addVector(y, x)
-	for i, v := range x[done:] {
-		y[done+i] += v
+	if exactly(len(y)) {
+		addRows(y, x, 1, 0, 0)
+		return
+	}
+	for i, v := range x {
+		y[i] += v
+	}
+}
+
+// addRows adds rows of x to rows of y, that many elements apart, by vectors.
+// Rows have the length of the shorter slice.
+func addRows[T Float](y, x []T, rows, nextY, nextX int) {
+	a := vectorArgs{n: min(len(x), len(y)), rows: rows}
+	a.slices[0], a.slices[1] = head(y), head(x)
+	strides[T](&a, nextY, nextX)
+	if Is32[T]() {
+		addLoopF32(&a)
+	} else {
+		addLoopF64(&a)
+	}
+}
+
+// AddToRows adds row to each row of y[rows, len(row)]: a bias. Exact.
+func AddToRows[T Float](y, row []T) {
+	n := len(row)
+	if n == 0 || len(y) < n {
+		return
+	}
+	if exactly(n) {
+		addRows(y, row, len(y)/n, n, 0)
+		return
+	}
+	for ; len(y) >= n; y = y[n:] {
+		Add(y[:n], row)
+	}
+}
+
+// SumRows sets sum[j], or with acc adds to it, the sum over the rows of
+// x[rows, len(sum)], in their order. Exact.
+func SumRows[T Float](sum, x []T, acc bool) {
+	if !acc {
+		clear(sum)
+	}
+	n := len(sum)
+	if n == 0 || len(x) < n {
+		return
+	}
+	if exactly(n) {
+		addRows(sum, x, len(x)/n, 0, n)
+		return
+	}
+	for ; len(x) >= n; x = x[n:] {
+		Add(sum, x[:n])
 	}
 }
 
@@ -25,16 +75,49 @@ func Copy[T Float](y, x []T, acc bool) {
 	}
 }
 
-// Scale multiplies every element of x by v.
+// Scale multiplies every element of x by v. Exact.
 func Scale[T Float](x []T, v T) {
+	if exactly(len(x)) {
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(x), head(x)
+		factors(&a, v)
+		if Is32[T]() {
+			scaleLoopF32(&a)
+		} else {
+			scaleLoopF64(&a)
+		}
+		return
+	}
 	for i := range x {
 		x[i] *= v
 	}
 }
 
-// Dot is the sum of x[i]*y[i], in four interleaved sums.
+// AddScaled adds v*x to y, in float32 rounded once where the processor does so.
+func AddScaled[T Float](y, x []T, v T) {
+	x = x[:len(y)]
+	if vectorized[T](len(y)) {
+		a := vectorArgs{n: len(y), rows: 1}
+		a.slices[0], a.slices[1] = head(y), head(x)
+		factors(&a, v)
+		addScaledLoopF32(&a)
+		return
+	}
+	for i, w := range x {
+		y[i] += v * w
+	}
+}
+
+// Dot is the sum of x[i]*y[i], in interleaved sums: four, or one per element of a vector.
 func Dot[T Float](x, y []T) T {
 	y = y[:len(x)]
+	if vectorized[T](len(x)) {
+		var sum [1]T
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1], a.slices[2] = head(sum[:]), head(x), head(y)
+		dotLoopF32(&a)
+		return sum[0]
+	}
 	var s0, s1, s2, s3 T
 	i := 0
 	for ; i+4 <= len(x); i += 4 {
@@ -50,8 +133,15 @@ func Dot[T Float](x, y []T) T {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// Sum is the sum of x, in four interleaved sums.
+// Sum is the sum of x, in interleaved sums: four, or one per element of a vector.
 func Sum[T Float](x []T) T {
+	if vectorized[T](len(x)) {
+		var sum [1]T
+		a := vectorArgs{n: len(x), rows: 1}
+		a.slices[0], a.slices[1] = head(sum[:]), head(x)
+		sumLoopF32(&a)
+		return sum[0]
+	}
 	var s0, s1, s2, s3 T
 	i := 0
 	for ; i+4 <= len(x); i += 4 {
@@ -65,14 +155,4 @@ func Sum[T Float](x []T) T {
 		s0 += x[i]
 	}
 	return (s0 + s1) + (s2 + s3)
-}
-
-// SumRows sets sum[j], or with acc adds to it, the sum over the rows of x[rows, len(sum)].
-func SumRows[T Float](sum, x []T, acc bool) {
-	if !acc {
-		clear(sum)
-	}
-	for n := len(sum); len(x) >= n && n > 0; x = x[n:] {
-		Add(sum, x[:n])
-	}
 }

@@ -5,31 +5,407 @@
 package kernel
 
 //go:noescape
-func addAVX2F32(n int, y, x *float32)
+func addLoopAVX2F32(a *vectorArgs)
 
 //go:noescape
-func addAVX2F64(n int, y, x *float64)
+func addLoopAVX512F32(a *vectorArgs)
+
+func addLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		addLoopAVX512F32(a)
+	} else {
+		addLoopAVX2F32(a)
+	}
+}
 
 //go:noescape
-func reluAVX2F32(n int, y, x *float32, constants *[1]float32)
+func scaleLoopAVX2F32(a *vectorArgs)
 
 //go:noescape
-func reluAVX2F64(n int, y, x *float64, constants *[1]float64)
+func scaleLoopAVX512F32(a *vectorArgs)
+
+func scaleLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		scaleLoopAVX512F32(a)
+	} else {
+		scaleLoopAVX2F32(a)
+	}
+}
 
 //go:noescape
-func reluBackAVX2F32(n int, dx, dy, y *float32, constants *[1]float32)
+func addScaledLoopAVX2F32(a *vectorArgs)
 
 //go:noescape
-func reluBackAVX2F64(n int, dx, dy, y *float64, constants *[1]float64)
+func addScaledLoopAVX512F32(a *vectorArgs)
+
+func addScaledLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		addScaledLoopAVX512F32(a)
+	} else {
+		addScaledLoopAVX2F32(a)
+	}
+}
 
 //go:noescape
-func momentumAVX2F32(n int, p, grad, v *float32, constants *[5]float32)
+func reluLoopAVX2F32(a *vectorArgs)
 
 //go:noescape
-func momentumAVX2F64(n int, p, grad, v *float64, constants *[5]float64)
+func reluLoopAVX512F32(a *vectorArgs)
+
+func reluLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		reluLoopAVX512F32(a)
+	} else {
+		reluLoopAVX2F32(a)
+	}
+}
 
 //go:noescape
-func adamAVX2F32(n int, p, grad, m, v *float32, constants *[9]float32)
+func reluBackLoopAVX2F32(a *vectorArgs)
 
 //go:noescape
-func adamAVX2F64(n int, p, grad, m, v *float64, constants *[9]float64)
+func reluBackLoopAVX512F32(a *vectorArgs)
+
+func reluBackLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		reluBackLoopAVX512F32(a)
+	} else {
+		reluBackLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func momentumLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func momentumLoopAVX512F32(a *vectorArgs)
+
+func momentumLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		momentumLoopAVX512F32(a)
+	} else {
+		momentumLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func adamLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func adamLoopAVX512F32(a *vectorArgs)
+
+func adamLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		adamLoopAVX512F32(a)
+	} else {
+		adamLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func sumLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func sumLoopAVX512F32(a *vectorArgs)
+
+func sumLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		sumLoopAVX512F32(a)
+	} else {
+		sumLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func dotLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func dotLoopAVX512F32(a *vectorArgs)
+
+func dotLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		dotLoopAVX512F32(a)
+	} else {
+		dotLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func expLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func expLoopAVX512F32(a *vectorArgs)
+
+func expLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		expLoopAVX512F32(a)
+	} else {
+		expLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func sigmoidLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func sigmoidLoopAVX512F32(a *vectorArgs)
+
+func sigmoidLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		sigmoidLoopAVX512F32(a)
+	} else {
+		sigmoidLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func tanhLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func tanhLoopAVX512F32(a *vectorArgs)
+
+func tanhLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		tanhLoopAVX512F32(a)
+	} else {
+		tanhLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func sigmoidBackLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func sigmoidBackLoopAVX512F32(a *vectorArgs)
+
+func sigmoidBackLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		sigmoidBackLoopAVX512F32(a)
+	} else {
+		sigmoidBackLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func geluLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func geluLoopAVX512F32(a *vectorArgs)
+
+func geluLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		geluLoopAVX512F32(a)
+	} else {
+		geluLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func geluBackLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func geluBackLoopAVX512F32(a *vectorArgs)
+
+func geluBackLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		geluBackLoopAVX512F32(a)
+	} else {
+		geluBackLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func softmaxLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func softmaxLoopAVX512F32(a *vectorArgs)
+
+func softmaxLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		softmaxLoopAVX512F32(a)
+	} else {
+		softmaxLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func softmaxBackLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func softmaxBackLoopAVX512F32(a *vectorArgs)
+
+func softmaxBackLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		softmaxBackLoopAVX512F32(a)
+	} else {
+		softmaxBackLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func layerNormLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func layerNormLoopAVX512F32(a *vectorArgs)
+
+func layerNormLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		layerNormLoopAVX512F32(a)
+	} else {
+		layerNormLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func layerNormBackLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func layerNormBackLoopAVX512F32(a *vectorArgs)
+
+func layerNormBackLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		layerNormBackLoopAVX512F32(a)
+	} else {
+		layerNormBackLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func layerNormBackAddLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func layerNormBackAddLoopAVX512F32(a *vectorArgs)
+
+func layerNormBackAddLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		layerNormBackAddLoopAVX512F32(a)
+	} else {
+		layerNormBackAddLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func normSumsLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func normSumsLoopAVX512F32(a *vectorArgs)
+
+func normSumsLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		normSumsLoopAVX512F32(a)
+	} else {
+		normSumsLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func lstmLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func lstmLoopAVX512F32(a *vectorArgs)
+
+func lstmLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		lstmLoopAVX512F32(a)
+	} else {
+		lstmLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func lstmBackLoopAVX2F32(a *vectorArgs)
+
+//go:noescape
+func lstmBackLoopAVX512F32(a *vectorArgs)
+
+func lstmBackLoopF32(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		lstmBackLoopAVX512F32(a)
+	} else {
+		lstmBackLoopAVX2F32(a)
+	}
+}
+
+//go:noescape
+func addLoopAVX2F64(a *vectorArgs)
+
+//go:noescape
+func addLoopAVX512F64(a *vectorArgs)
+
+func addLoopF64(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		addLoopAVX512F64(a)
+	} else {
+		addLoopAVX2F64(a)
+	}
+}
+
+//go:noescape
+func scaleLoopAVX2F64(a *vectorArgs)
+
+//go:noescape
+func scaleLoopAVX512F64(a *vectorArgs)
+
+func scaleLoopF64(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		scaleLoopAVX512F64(a)
+	} else {
+		scaleLoopAVX2F64(a)
+	}
+}
+
+//go:noescape
+func reluLoopAVX2F64(a *vectorArgs)
+
+//go:noescape
+func reluLoopAVX512F64(a *vectorArgs)
+
+func reluLoopF64(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		reluLoopAVX512F64(a)
+	} else {
+		reluLoopAVX2F64(a)
+	}
+}
+
+//go:noescape
+func reluBackLoopAVX2F64(a *vectorArgs)
+
+//go:noescape
+func reluBackLoopAVX512F64(a *vectorArgs)
+
+func reluBackLoopF64(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		reluBackLoopAVX512F64(a)
+	} else {
+		reluBackLoopAVX2F64(a)
+	}
+}
+
+//go:noescape
+func momentumLoopAVX2F64(a *vectorArgs)
+
+//go:noescape
+func momentumLoopAVX512F64(a *vectorArgs)
+
+func momentumLoopF64(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		momentumLoopAVX512F64(a)
+	} else {
+		momentumLoopAVX2F64(a)
+	}
+}
+
+//go:noescape
+func adamLoopAVX2F64(a *vectorArgs)
+
+//go:noescape
+func adamLoopAVX512F64(a *vectorArgs)
+
+func adamLoopF64(a *vectorArgs) {
+	if vectorLevel == levelAVX512 {
+		adamLoopAVX512F64(a)
+	} else {
+		adamLoopAVX2F64(a)
+	}
+}

@@ -89,9 +89,9 @@ func generate() map[string][]byte {
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, decls := vectors(head)
+	text, decls, other := vectors(head)
 	return map[string][]byte{
 		"gemm_amd64.s": s.Bytes(), "gemm_amd64.go": src,
-		"vector_amd64.s": text, "vector_amd64.go": decls,
+		"vector_amd64.s": text, "vector_amd64.go": decls, "vector_other.go": other,
 	}
 }
