@@ -94,6 +94,9 @@ type Info struct {
 	Features   []string              `json:"features"` // checkpoint, accumulate, loader
 	Dialect    map[string]string     `json:"dialect"`  // "adam-epsilon": "corrected" (default) or "uncorrected"
 	Threads    string                `json:"threads"`  // how the thread grant is applied, one phrase
+	// Kernels says which family of kernels does what, where the backend chose it by
+	// the processor and can tell: "f32-product": "AVX-512".
+	Kernels map[string]string `json:"kernels,omitempty"`
 	// Lacks says why it does not have a precision that others have.
 	Lacks map[workloads.Precision]string `json:"-"`
 }

@@ -131,7 +131,7 @@ func (t *trial) phases() error {
 		return err
 	}
 	t.rec.Worker = results.Worker{
-		Kind: hello.Kind, Versions: hello.Versions, Dialect: hello.Dialect,
+		Kind: hello.Kind, Versions: hello.Versions, Dialect: hello.Dialect, Kernels: hello.Kernels,
 		Threads: hello.Effective, FlushDenormals: hello.FlushDenormals,
 	}
 	switch t.rec.Kind {

@@ -65,6 +65,11 @@ func (v *view) ledger() []ledgerRow {
 	row("kind", "类型", said(known, func(w results.Worker) string { return w.Kind }))
 	row("versions", "版本", said(plainly, func(w results.Worker) string { return pairs(w.Versions) }))
 	row("dialect", "算法变体", said(plainly, func(w results.Worker) string { return pairs(w.Dialect) }))
+	if slices.ContainsFunc(all, func(s spoken) bool {
+		return slices.ContainsFunc(s.records, func(r *results.Record) bool { return len(r.Worker.Kernels) > 0 })
+	}) {
+		row("kernels", "计算内核", said(plainly, func(w results.Worker) string { return pairs(w.Kernels) }))
+	}
 	row("data types", "数据类型", said(parts, func(w results.Worker) string { return pairs(w.DTypes) }))
 	row("effective threads, as reported", "实际线程数（自报）", effectiveThreads)
 	row("cells that used more CPU than granted", "CPU 用量超出分配的单元", aboveGrant)

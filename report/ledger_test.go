@@ -33,6 +33,7 @@ func TestLedger(t *testing.T) {
 		switch r.Cell.Backend {
 		case "pytorch-compile":
 			r.Worker.TF32, r.Worker.CompileCache = off, "warm"
+			r.Worker.Kernels = map[string]string{"f32-product": "AVX2", "forced": "avx2"}
 			if seen++; seen == 1 {
 				r.Worker.CompileCache = "cold"
 			}
@@ -64,6 +65,7 @@ func TestLedger(t *testing.T) {
 		{"environment variables of its own", [3]text{{"none", "无"}, same("B=2 XLA_FLAGS=--x=1 --y"), {"none", "无"}}, true},
 		{"compile cache at the first step", [3]text{{"cold in 1, warm in 31 trials", "冷：1 次，热：31 次"}, {"none", "无"}, {"none", "无"}}, true},
 		{"processes", [3]text{{"fresh for each trial", "每次试验全新"}, {"forked after a shared import in 28 of 32 trials", "32 次试验中有 28 次在共享导入之后派生"}, {"fresh for each trial", "每次试验全新"}}, true},
+		{"kernels", [3]text{same("f32-product AVX2, forced avx2"), same(none), same(none)}, false},
 		{"segments recomputed", [3]text{same("0"), same("0"), same("0")}, false},
 	} {
 		row, ok := got[test.label]

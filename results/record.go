@@ -111,6 +111,7 @@ type Worker struct {
 	Kind           string            `json:"kind,omitempty"`
 	Versions       map[string]string `json:"versions,omitempty"`
 	Dialect        map[string]string `json:"dialect,omitempty"`
+	Kernels        map[string]string `json:"kernels,omitempty"` // the families of kernels that it chose, by what they do; empty: the worker did not say
 	Threads        int               `json:"effective_threads,omitempty"`
 	FlushDenormals bool              `json:"flush_denormals,omitempty"`
 	TF32           *bool             `json:"tf32,omitempty"`          // matrix products through TF32; nil: the worker did not say

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/dlbench/dlbench/backends"
@@ -32,7 +33,17 @@ func Info() backends.Info {
 		Features:   []string{"checkpoint", "accumulate", "loader"},
 		Dialect:    map[string]string{"adam-epsilon": epsilonCorrected},
 		Threads:    "a pool of as many goroutines, the caller's included",
+		Kernels:    kernel.Kernels(),
 	}
+}
+
+// Environment is what a worker of this backend gets of the variables of whoever
+// starts it: a forced family of kernels, which records then name.
+func Environment() []string {
+	if v := os.Getenv(kernel.KernelsEnv); v != "" {
+		return []string{kernel.KernelsEnv + "=" + v}
+	}
+	return nil
 }
 
 // New returns the backend, with nothing built.
@@ -63,6 +74,9 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 		return backends.Built{}, err
 	}
 	if err := supported(job); err != nil {
+		return backends.Built{}, err
+	}
+	if err := kernel.CheckForced(); err != nil {
 		return backends.Built{}, err
 	}
 	prec := job.Settings.Precision

@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends/eager/kernel"
 	"github.com/dlbench/dlbench/harness/host"
 	"github.com/dlbench/dlbench/harness/peak"
 	"github.com/dlbench/dlbench/workloads"
@@ -19,6 +22,7 @@ func newDoctor() *cobra.Command {
 		Short: "Say whether this host is fit to measure",
 		Long: `Look at what makes measurements on this host less sure or impossible: governor,
 load, steal, swap, limits, what of the memory figures can be read, free disk.
+It also names the kernels that the backend eager runs on with this processor.
 With --peaks it also measures, in about half a second, what one CPU and all that
 this process may use reach at best: multiply-adds on registers, and a triad on
 arrays beyond the caches. Every run measures them for its own threads.
@@ -38,6 +42,15 @@ The exit code is 2 if something makes measuring impossible.`,
 			h := host.Fingerprint(mask)
 			fmt.Fprintf(w, "%s, %d cores, %.1f GiB, %s %s, %s\n", h.CPU, h.Cores, float64(h.MemBytes)/(1<<30), h.OS, h.Kernel, h.Go)
 			fmt.Fprintf(w, "CPU features: %v\n", h.Flags)
+			if err := kernel.CheckForced(); err != nil {
+				return err
+			}
+			kernels := kernel.Kernels()
+			fmt.Fprint(w, "eager's kernels:")
+			for i, k := range slices.Sorted(maps.Keys(kernels)) {
+				fmt.Fprintf(w, "%s %s %s", map[bool]string{true: ","}[i > 0], k, kernels[k])
+			}
+			fmt.Fprintln(w)
 			if peaks {
 				if err := printPeaks(w); err != nil {
 					return err
