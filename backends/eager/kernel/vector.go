@@ -50,19 +50,29 @@ func AddToRows[T Float](y, row []T) {
 // SumRows sets sum[j], or with acc adds to it, the sum over the rows of
 // x[rows, len(sum)], in their order. Exact.
 func SumRows[T Float](sum, x []T, acc bool) {
+	n := len(sum)
+	if n == 0 {
+		return
+	}
+	SumColumns(sum, x, len(x)/n, n, acc)
+}
+
+// SumColumns is SumRows of so many rows that begin ld elements apart.
+func SumColumns[T Float](sum, x []T, rows, ld int, acc bool) {
 	if !acc {
 		clear(sum)
 	}
 	n := len(sum)
-	if n == 0 || len(x) < n {
+	if n == 0 || rows == 0 {
 		return
 	}
+	x = x[:(rows-1)*ld+n]
 	if exactly(n) {
-		addRows(sum, x, len(x)/n, 0, n)
+		addRows(sum, x, rows, 0, ld)
 		return
 	}
-	for ; len(x) >= n; x = x[n:] {
-		Add(sum, x[:n])
+	for r := range rows {
+		Add(sum, x[r*ld:][:n])
 	}
 }
 
