@@ -94,6 +94,7 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 		e.watchOverflow()
 	}
 	if err := e.loadParams(job.Weights); err != nil {
+		e.tape.Close()
 		workers.Close()
 		return nil, err
 	}
@@ -380,5 +381,6 @@ func (e *engine[T]) reset() {
 
 func (e *engine[T]) close() {
 	e.data.close()
+	e.tape.Close()
 	e.pool.Close()
 }

@@ -16,6 +16,7 @@ func testTape(t testing.TB, threads int) *Tape[float64] {
 	p := pool.New(threads)
 	t.Cleanup(p.Close)
 	tape := NewTape[float64](p)
+	t.Cleanup(tape.Close)
 	tape.floats.Poison = func(b []float64) { kernel.Fill(b, math.NaN()) }
 	tape.ints.Poison = func(b []int32) {
 		for i := range b {

@@ -20,6 +20,7 @@ func halfTape(t testing.TB, threads int, f half.Format) *Tape[float32] {
 	p := pool.New(threads)
 	t.Cleanup(p.Close)
 	tape := NewTape[float32](p)
+	t.Cleanup(tape.Close)
 	tape.format, tape.training = f, true
 	nan := float32(math.NaN())
 	tape.floats.Poison = func(b []float32) {
@@ -72,6 +73,7 @@ func TestOpsIn16Bits(t *testing.T) {
 						return out, grads
 					}
 					single := NewTape[float32](pool.New(1))
+					defer single.Close()
 					single.training = true
 					want, wantGrads := run(single)
 					tape := halfTape(t, 1+int(seed%2), f)

@@ -59,6 +59,14 @@ func NewTape[T kernel.Float](p *pool.Pool) *Tape[T] {
 	return &Tape[T]{pool: p, math: kernel.New[T](p), kept: map[any]any{}, gain: 1, hooks: hooks[T]{faults: noFaults}}
 }
 
+// Close gives the tape's memory back: no tensor that it gave out may be used any
+// more.
+func (t *Tape[T]) Close() {
+	t.floats.Close()
+	t.halves.Close()
+	t.ints.Close()
+}
+
 // Record starts or stops recording; what is recorded can be gone back through.
 func (t *Tape[T]) Record(on bool) { t.recording = on }
 
