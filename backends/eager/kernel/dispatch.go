@@ -53,7 +53,7 @@ func readable(tile string) string { return familyWord[strings.ToLower(tile)] }
 func Kernels() map[string]string {
 	k := map[string]string{
 		"f32-product": readable(best32.name), "f64-product": readable(best64.name),
-		"f32-vectors": vectorFamily(),
+		"f32-vectors": familyWord[Families[bestLevel()]],
 	}
 	if limit != "" {
 		k["forced"] = limit

@@ -56,7 +56,7 @@ func TestForcedFamilies(t *testing.T) {
 				t.Errorf("go: %+v", got)
 			}
 		case got.Check == "ok":
-			if got.Kernels["f32-product"] != familyWord[value] || got.Kernels["forced"] != value {
+			if got.Kernels["f32-product"] != familyWord[value] || got.Kernels["f32-vectors"] != familyWord[value] || got.Kernels["forced"] != value {
 				t.Errorf("%s: %+v", value, got)
 			}
 		case has == "AVX-512" || has == familyWord[value]:
