@@ -114,16 +114,17 @@ func (m *model[T]) forward(t *Tape[T], b batch[T]) *Tensor[T] {
 	return m.values[len(m.values)-1]
 }
 
-// span runs ops first to last. Unless the tape records, values that were made
-// here and have no later use are given up at once.
+// span runs ops first to last. Values that were made here and have no later use
+// are given up at once, but for what the way back reads if the tape records.
 func (m *model[T]) span(t *Tape[T], first, last int) {
 	for i := first; i <= last; i++ {
 		m.values[i] = m.apply(t, i)
-		if t.recording {
-			continue
-		}
 		for _, in := range m.program.Ops[i].In {
-			if in >= first && m.lastUse[in] == i && m.values[in] != nil {
+			switch {
+			case in < first || m.lastUse[in] != i || m.values[in] == nil:
+			case t.recording:
+				t.Leave(m.values[in])
+			default:
 				t.Free(m.values[in])
 				m.values[in] = nil
 			}

@@ -48,6 +48,8 @@ type layerNormBack[T kernel.Float] struct {
 	block      int
 }
 
+func (o *layerNormBack[T]) reads(x *Tensor[T]) bool { return x != o.y }
+
 func (o *layerNormBack[T]) back(t *Tape[T]) {
 	x, y, d := o.x, o.y, o.w.len()
 	rows := x.len() / d

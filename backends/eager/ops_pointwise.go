@@ -45,6 +45,8 @@ type pointBack[T kernel.Float] struct {
 	backX, backY bool
 }
 
+func (o *pointBack[T]) reads(x *Tensor[T]) bool { return x == o.x && o.backX || x == o.y && o.backY }
+
 func (o *pointBack[T]) back(t *Tape[T]) {
 	g, n := t.gradientOf(o.x), o.x.len()
 	for from := 0; from < n; from += o.block {
@@ -146,6 +148,8 @@ func (l *addLoop[T]) run(_, i, j int) {
 
 type addBack[T kernel.Float] struct{ y, a, b *Tensor[T] }
 
+func (o *addBack[T]) reads(*Tensor[T]) bool { return false }
+
 func (o *addBack[T]) back(t *Tape[T]) {
 	if o.a.needs {
 		t.passBack(o.y, o.a)
@@ -178,6 +182,8 @@ func (l *copyLoop[T]) run(_, i, j int) { kernel.Copy(l.to[i:j], l.from[i:j], l.a
 
 // viewBack is the way back of an op whose output is its input in another shape.
 type viewBack[T kernel.Float] struct{ y, x *Tensor[T] }
+
+func (o *viewBack[T]) reads(*Tensor[T]) bool { return false }
 
 func (o *viewBack[T]) back(t *Tape[T]) { t.passBack(o.y, o.x) }
 
@@ -246,6 +252,8 @@ type dropoutBack[T kernel.Float] struct {
 	mask  mask[T]
 	block int
 }
+
+func (o *dropoutBack[T]) reads(*Tensor[T]) bool { return false }
 
 func (o *dropoutBack[T]) back(t *Tape[T]) {
 	g, n := t.gradientOf(o.x), o.x.len()

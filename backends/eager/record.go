@@ -23,6 +23,10 @@ import (
 // from its output's.
 type wayBack[T kernel.Float] interface{ back(t *Tape[T]) }
 
+// frugal is a way back that says what it reads of the op's output and inputs
+// beside their gradients and shapes. Others are taken to read all of them.
+type frugal[T kernel.Float] interface{ reads(x *Tensor[T]) bool }
+
 // stack keeps what an op of one type recorded; the last is gone through first.
 type stack interface{ pop() }
 
@@ -67,7 +71,17 @@ func record[O any, P interface {
 }, T kernel.Float](t *Tape[T], out *Tensor[T], op O, in ...*Tensor[T]) *Tensor[T] {
 	if n := t.finish(out, in); n != nil {
 		s := ofType[waysBack[O]](t)
-		n.way, n.from = P(s.push(op)), s
+		kept := s.push(op)
+		n.way, n.from = P(kept), s
+		f, choosy := any(kept).(frugal[T])
+		if !choosy || f.reads(out) {
+			out.readers++
+		}
+		for _, x := range in {
+			if !choosy || f.reads(x) {
+				x.readers++
+			}
+		}
 	}
 	return out
 }
@@ -76,6 +90,10 @@ func record[O any, P interface {
 func (t *Tape[T]) emit(out *Tensor[T], back func(), in ...*Tensor[T]) *Tensor[T] {
 	if n := t.finish(out, in); n != nil {
 		n.way = closure[T](back)
+		out.readers++
+		for _, x := range in {
+			x.readers++
+		}
 	}
 	return out
 }

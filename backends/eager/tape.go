@@ -78,7 +78,7 @@ func (t *Tape[T]) gradOf(x *Tensor[T]) (grad []T, add bool) {
 		return t.shareOf(x), false
 	}
 	if x.grad == nil {
-		x.grad = t.floats.Get(len(x.Data))
+		x.grad = t.floats.Get(x.len())
 	}
 	add, x.written = x.written, true
 	return x.grad, add

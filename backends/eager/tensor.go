@@ -17,6 +17,7 @@ type Tensor[T kernel.Float] struct {
 	written  bool       // the gradient holds something to add to
 	leaf     bool       // grad is the owner's and outlives the step
 	needs    bool       // a gradient is wanted
+	readers  int        // ops that read the elements on the way back
 	buf      *buffer[T] // nil: the elements are not the tape's to free
 
 	dims [4]int    // what Shape views, as far as that is room enough
@@ -100,7 +101,21 @@ func (t *Tape[T]) Free(x *Tensor[T]) {
 	}
 	t.floats.Put(x.grad)
 	t.halves.Put(x.halfGrad)
-	x.grad, x.halfGrad, x.written, x.Data, x.half = nil, nil, false, nil, nil
+	x.grad, x.halfGrad, x.written = nil, nil, false
+	t.letGo(x)
+}
+
+// Leave gives up the elements of a tensor that no op to come reads, unless they are
+// read on the way back. The tensor's gradient is not affected.
+func (t *Tape[T]) Leave(x *Tensor[T]) {
+	if !x.leaf && x.buf != nil && x.readers == 0 {
+		t.letGo(x)
+	}
+}
+
+// letGo gives up the elements.
+func (t *Tape[T]) letGo(x *Tensor[T]) {
+	x.Data, x.half = nil, nil
 	if b := x.buf; b != nil {
 		x.buf = nil
 		if b.refs--; b.refs == 0 {
