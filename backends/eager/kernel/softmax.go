@@ -2,21 +2,28 @@ package kernel
 
 // Softmax replaces x by exp(x)/sum(exp(x)), shifted by the maximum.
 func Softmax[T Float](x []T) {
-	var top, sum [1]T
-	SoftmaxRows(x, x, top[:], sum[:], len(x), 1, 1)
+	SoftmaxRows(x, x, nil, nil, len(x), 1, 1)
 }
 
 // SoftmaxRows sets each row of y[rows, n] to gain*exp(scale*x)/sum, where sum is
 // that of exp(scale*x) over the row. Exponents are shifted by the row's largest
-// scale*x, scale > 0; top[i] is row i's largest x and sum[i] the shifted sum.
-// y may be x.
+// scale*x, scale > 0; top[i] is row i's largest x and sum[i] the shifted sum,
+// unless both are nil. y may be x.
 func SoftmaxRows[T Float](y, x, top, sum []T, n int, scale, gain T) {
 	rows := len(x) / n
-	y, top, sum = y[:rows*n], top[:rows], sum[:rows]
+	y = y[:rows*n]
+	next := 1
+	var one [2]T
+	if top == nil {
+		top, sum, next = one[:1], one[1:], 0
+	}
+	if rows > 0 {
+		top, sum = top[:(rows-1)*next+1], sum[:(rows-1)*next+1]
+	}
 	if vectorized[T](rows * n) {
 		a := vectorArgs{n: n, rows: rows}
 		a.slices[0], a.slices[1], a.slices[2], a.slices[3] = head(y), head(x), head(top), head(sum)
-		strides[T](&a, n, n, 1, 1)
+		strides[T](&a, n, n, next, next)
 		factors(&a, scale, gain)
 		softmaxLoopF32(&a)
 		return
@@ -32,8 +39,9 @@ func SoftmaxRows[T Float](y, x, top, sum []T, n int, scale, gain T) {
 			to[i] = scale*v - shift
 		}
 		Exp(to, to)
-		top[r], sum[r] = high, Sum(to)
-		Scale(to, gain/sum[r])
+		all := Sum(to)
+		top[r*next], sum[r*next] = high, all
+		Scale(to, gain/all)
 	}
 }
 
