@@ -281,8 +281,8 @@ func (v *view) advantage(r frameworks.Row) (*badge, []text) {
 	if r.Aspect == frameworks.Memory {
 		b := badge{"i-q", "b-open", text{"no verdict", "不下结论"}}
 		return &b, []text{textf(
-			"%s has the lowest peak above import. Peaks are read in one or two memory trials per cell and not in every round, so the stars follow the rule but nothing is judged.",
-			"%s 高出导入后的峰值最低。内存峰值只取自每个单元一两次内存试验，而不是每轮都测，因此星数只按规则得出，不作判断。", sameName(r.Ratings[r.Lowest].Framework))}
+			"%s has the lowest peak above import. Peaks are read in a few memory trials per cell and not in every round, so the stars follow the rule but nothing is judged.",
+			"%s 高出导入后的峰值最低。内存峰值只取自每个单元的少数几次内存试验，而不是每轮都测，因此星数只按规则得出，不作判断。", sameName(r.Ratings[r.Lowest].Framework))}
 	}
 	var list []text
 	var b *badge

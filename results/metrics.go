@@ -13,7 +13,7 @@ type Metric struct {
 	// Percentile is the share that a metric of single steps is a percentile for; 0:
 	// it is none.
 	Percentile float64
-	// Memory tells a metric of memory trials. A cell has one or two of them and
+	// Memory tells a metric of memory trials. A cell has a few of them and
 	// they belong to no round, so nothing is judged by them.
 	Memory bool
 	Of     func(Record) (float64, bool)

@@ -41,8 +41,8 @@ func (o *Outcome) resident(s *frameworks.Subject, q frameworks.Question) {
 	o.Questions = append(o.Questions, q)
 	if q.Tally().Absent == len(q.Lines) && len(q.Lines) > 0 && s.Meta.Shared {
 		o.lack(Text{
-			"timed trials that are forked after a shared import have no peak of resident memory, and that of one or two memory trials has no verdict: " + Again(s.Meta).EN + " without --share-process",
-			"共享导入后派生的计时试验没有常驻内存峰值，而一两次内存试验的峰值不足以下结论：请去掉 --share-process 重跑 " + Again(s.Meta).ZH,
+			"timed trials that are forked after a shared import have no peak of resident memory, and that of a few memory trials has no verdict: " + Again(s.Meta).EN + " without --share-process",
+			"共享导入后派生的计时试验没有常驻内存峰值，而少数几次内存试验的峰值不足以下结论：请去掉 --share-process 重跑 " + Again(s.Meta).ZH,
 		})
 	}
 }

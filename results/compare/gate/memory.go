@@ -19,7 +19,7 @@ func peaks(records []*results.Record, m results.Metric) []float64 {
 	return list
 }
 
-// judgePeaks decides a memory metric. A cell has one or two memory trials, so
+// judgePeaks decides a memory metric. A cell has a few memory trials, so
 // there is no statistic and no probability is claimed. The tolerance is the
 // whole rule, applied so that trials which disagree decide nothing: regressed
 // means that every trial of the head lies above every trial of the base by more

@@ -189,7 +189,7 @@ func tolerances(v strictyaml.Value, among []string, mayBeNone bool) []Tolerance 
 		case mayBeNone && !(t.Relative >= 0 && t.Relative <= 10):
 			x.Fail("%v: expected 0 to 10, such as 0.05 for 5 %%", t.Relative)
 		case !mayBeNone && !(t.Relative > 0 && t.Relative <= 10):
-			x.Fail("%v: expected more than 0 and at most 10, such as 0.1 for 10 %%: one or two memory trials never agree to the byte", t.Relative)
+			x.Fail("%v: expected more than 0 and at most 10, such as 0.1 for 10 %%: memory trials never agree to the byte", t.Relative)
 		}
 		out = append(out, t)
 	}

@@ -37,7 +37,7 @@ type Kind string
 const (
 	Timed    Kind = "timed"    // by the sequential test of package compare
 	Exact    Kind = "exact"    // a fact: any difference beyond the tolerance counts
-	Memory   Kind = "memory"   // a peak of one or two memory trials: see memory.go
+	Memory   Kind = "memory"   // a peak of a few memory trials: see memory.go
 	Presence Kind = "presence" // whether the cell is there at all
 )
 
