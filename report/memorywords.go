@@ -34,7 +34,7 @@ func (c *cell) spread() (spread text, apart bool) {
 func (c *cell) apart() text {
 	switch {
 	case c.goLibrary():
-		return text{"Go’s garbage collector begins at other moments in each trial", "各次试验中 Go 垃圾回收启动的时刻不同"}
+		return text{"Go’s garbage collector runs with its defaults and begins at other moments in each trial", "Go 垃圾回收使用默认设置，各次试验中启动的时刻不同"}
 	case c.compiles():
 		return text{"the records do not tell; a compiler with several threads holds more or less at a time", "记录中看不出原因；多线程的编译器同时占用的内存时多时少"}
 	}
