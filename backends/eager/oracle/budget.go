@@ -103,7 +103,10 @@ func floorOver(finer workloads.Budget, floor float64) float64 {
 //
 // Gradients of biases are sums without products, and TensorFlow adds them up in 16
 // bits (BiasAddGrad): what it is off grows as the root of their number, 2.1 units
-// of the whole for 64 terms, 6.5 for 256, 17 for 2048 and 32 for 32768.
+// of the whole for 64 terms, 6.5 for 256, 17 for 2048 and 32 for 32768. Where the sum
+// is 0, as in front of a batch normalisation, that whole is what it passes through on
+// the way, the root of the number of terms times one of them, and so what noise on the terms leaves
+// grows by the same factor.
 const (
 	mixedAmplifier = 2
 	sumGrowth      = 0.4
@@ -165,7 +168,7 @@ func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) 
 	}
 	for name, e := range b.Tensors {
 		if e > min(illConditioned*a.amplifier*a.unit, 1) {
-			e *= wider
+			e *= max(wider, a.sums*math.Sqrt(float64(o.terms(name))))
 		}
 		least := a.amplifier * a.unit
 		if a.mixed && strings.HasPrefix(name, "param/") {
@@ -174,6 +177,24 @@ func (o *run) budget(ctx context.Context, exact workloads.Digest, a arithmetic) 
 		b.Tensors[name] = roundUp(max(margin*e, least))
 	}
 	return b, nil
+}
+
+// terms is how many numbers the gradient of a bias is the sum of; 0 for other tensors.
+func (o *run) terms(tensor string) int {
+	for _, op := range o.program.Ops {
+		if tensor != "grad/"+op.Name+".bias" {
+			continue
+		}
+		n := o.program.Batch / o.program.Accumulate
+		switch len(op.Shape) {
+		case 2: // [T,D]
+			n *= op.Shape[0]
+		case 3: // [C,H,W]
+			n *= op.Shape[1] * op.Shape[2]
+		}
+		return n
+	}
+	return 0
 }
 
 // noise is what run k is disturbed by.

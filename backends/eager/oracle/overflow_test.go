@@ -126,3 +126,19 @@ func TestSingleIsNotHalf(t *testing.T) {
 		}
 	}
 }
+
+func TestTermsOfABias(t *testing.T) {
+	o := &run{program: workloads.Program{Batch: 32, Accumulate: 2, Ops: []workloads.Op{
+		{Op: workloads.OpConv2D, Name: "conv", Shape: []int{8, 5, 6}},
+		{Op: workloads.OpDense, Name: "steps", Shape: []int{7, 4}},
+		{Op: workloads.OpDense, Name: "fc", Shape: []int{10}},
+	}}}
+	for tensor, want := range map[string]int{
+		"grad/conv.bias": 480, "grad/steps.bias": 112, "grad/fc.bias": 16,
+		"grad/conv.weight": 0, "param/conv.bias": 0, "grad/other.bias": 0,
+	} {
+		if got := o.terms(tensor); got != want {
+			t.Errorf("%s: a sum of %d numbers, expected %d", tensor, got, want)
+		}
+	}
+}
