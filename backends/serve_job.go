@@ -48,7 +48,7 @@ func validate(job Job) error {
 	case !slices.Contains(workloads.Placements, s.Data):
 		return fmt.Errorf("%w: settings.data is %q, known are %v", ErrUnsupported, s.Data, workloads.Placements)
 	case !slices.Contains(workloads.Allocators, s.Allocator):
-		return fmt.Errorf("%w: settings.allocator is %q, known is %q", ErrUnsupported, s.Allocator, workloads.AllocatorTuned)
+		return fmt.Errorf("%w: settings.allocator is %q, known are %q", ErrUnsupported, s.Allocator, workloads.Allocators[1:])
 	case job.Weights == "" || job.Batches == "":
 		return fmt.Errorf("job names no file of weights or no file of batches")
 	case len(p.Ops) == 0:

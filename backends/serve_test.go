@@ -233,7 +233,7 @@ func TestRefusals(t *testing.T) {
 		{"checkpoint", func(j *backends.Job) { j.Settings.Checkpoint = 2 }, "unsupported", "checkpointing"},
 		{"device", func(j *backends.Job) { j.Settings.Device = workloads.DeviceCUDA }, "unsupported", "device cuda: this backend computes on the CPU"},
 		{"allocator", func(j *backends.Job) { j.Settings.Allocator = workloads.AllocatorTuned }, "unsupported", "allocator tuned: Go programs"},
-		{"unknown allocator", func(j *backends.Job) { j.Settings.Allocator = "jemalloc" }, "unsupported", `"jemalloc", known is`},
+		{"unknown allocator", func(j *backends.Job) { j.Settings.Allocator = "jemalloc" }, "unsupported", `"jemalloc", known are`},
 		{"accumulate", func(j *backends.Job) {
 			j.Program.Batch, j.Program.Accumulate = 2, 2
 			j.Settings.Batch, j.Settings.Accumulate = 2, 2

@@ -28,10 +28,22 @@ var tunedMalloc = []string{
 	"MALLOC_MMAP_MAX_=0",
 }
 
+// returningMalloc fixes the threshold from which a block is mapped by itself, and
+// unmapped when it is freed, at its first value of 128 KiB (mallopt(3)). Otherwise
+// glibc raises it to the size of the first such block that is freed: tensors then
+// lie in the heap, where holes between them stay the process's.
+var returningMalloc = []string{"MALLOC_MMAP_THRESHOLD_=131072"}
+
 // allocatorEnv is what the cell's allocator adds to the worker's environment.
 func allocatorEnv(c Cell) []string {
-	if c.Settings.Allocator == workloads.AllocatorTuned && c.Entry.New == nil {
+	if c.Entry.New != nil {
+		return nil
+	}
+	switch c.Settings.Allocator {
+	case workloads.AllocatorTuned:
 		return tunedMalloc
+	case workloads.AllocatorReturning:
+		return returningMalloc
 	}
 	return nil
 }
@@ -43,7 +55,7 @@ func untunable(c Cell) string {
 		return ""
 	}
 	if runtime.GOOS != "linux" {
-		return "allocator tuned: it sets the malloc of glibc on Linux, this is " + runtime.GOOS
+		return fmt.Sprintf("allocator %s: it sets the malloc of glibc on Linux, this is %s", c.Settings.Allocator, runtime.GOOS)
 	}
 	path, err := exec.LookPath(c.Entry.Argv[0])
 	if err != nil {
@@ -52,9 +64,9 @@ func untunable(c Cell) string {
 	library, err := cLibrary(path)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("allocator tuned: the C library of %s cannot be told: %v", c.Entry.Argv[0], err)
+		return fmt.Sprintf("allocator %s: the C library of %s cannot be told: %v", c.Settings.Allocator, c.Entry.Argv[0], err)
 	case library != "glibc":
-		return fmt.Sprintf("allocator tuned: it sets the malloc of glibc, and %s has %s", c.Entry.Argv[0], library)
+		return fmt.Sprintf("allocator %s: it sets the malloc of glibc, and %s has %s", c.Settings.Allocator, c.Entry.Argv[0], library)
 	}
 	return ""
 }

@@ -158,3 +158,47 @@ print((faults() - before) // 10)
 		t.Errorf("%d faults per step with the default allocator, %d with the tuned one", before, after)
 	}
 }
+
+// Tensors of several sizes come and go, and one small block stays above them: by
+// itself glibc keeps their memory, and a returning malloc does not.
+func TestReturningMallocGivesBack(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3 to call malloc through")
+	}
+	cell := tunedCell(python)
+	cell.Settings.Allocator = workloads.AllocatorReturning
+	if why := untunable(cell); why != "" {
+		t.Skip(why)
+	}
+	const script = `
+import ctypes
+c = ctypes.CDLL(None)
+c.malloc.restype, c.free.argtypes, c.memset.argtypes = ctypes.c_void_p, [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+def make(size):
+    p = c.malloc(size); c.memset(p, 1, size); return p
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096
+c.free(make(8 << 20)); before = resident()
+blocks = [make(1 << 20) for _ in range(64)]; last = make(100000)
+for p in blocks: c.free(p)
+print((resident() - before) >> 20)
+`
+	grown := func(c Cell) int {
+		cmd := exec.Command(python, "-c", script)
+		cmd.Env = append(environment(c, nil), "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"))
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(string(out)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	plain := cell
+	plain.Settings.Allocator = ""
+	if kept, returned := grown(plain), grown(cell); kept < 32 || returned > 8 {
+		t.Errorf("after 64 MiB were freed: %d MiB stay by default, %d MiB with a returning malloc", kept, returned)
+	}
+}

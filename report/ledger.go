@@ -183,6 +183,8 @@ func allocators(s spoken) (text, string) {
 		case "":
 		case "tuned":
 			word = text{"tuned", "调优"}
+		case "returning":
+			word = text{"returning", "释放即归还"}
 		default:
 			word = foreign(a)
 		}

@@ -207,6 +207,8 @@ func (v *view) detail(c results.Cell) text {
 	case "":
 	case "tuned":
 		parts = append(parts, text{"tuned allocator", "调优的内存分配器"})
+	case "returning":
+		parts = append(parts, text{"allocator that returns freed blocks", "释放即归还的内存分配器"})
 	default:
 		parts = append(parts, textf("allocator %s", "内存分配器 %s", line(c.Allocator)))
 	}

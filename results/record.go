@@ -17,7 +17,8 @@ type Cell struct {
 	Accumulate int    `json:"accumulate"`
 	Threads    int    `json:"threads"`
 	Checkpoint int    `json:"checkpoint"`
-	// Allocator is "tuned" where glibc's malloc was told to keep its memory.
+	// Allocator is "tuned" where glibc's malloc was told to keep its memory, and "returning"
+	// where it was told to give every large block back.
 	Allocator string `json:"allocator,omitempty"`
 	Backend   string `json:"backend"`
 }

@@ -41,7 +41,7 @@ type Settings struct {
 	Accumulate int       `json:"accumulate"` // micro-batches per optimizer step; divides Batch; 1 is plain
 	Threads    int       `json:"threads"`    // granted CPU threads
 	Checkpoint int       `json:"checkpoint"` // recomputed segments; 0 keeps all activations
-	// Allocator is "" for the process's own, or AllocatorTuned; it is in the job
+	// Allocator is "" for the process's own, or one of Allocators; it is in the job
 	// only where it is set.
 	Allocator string `json:"allocator,omitempty"`
 }

@@ -17,6 +17,11 @@ const (
 	// between steps: thresholds for trimming and for mmap of 1 GiB, a top pad of
 	// 64 MiB (mallopt(3)).
 	AllocatorTuned = "tuned"
+
+	// AllocatorReturning makes glibc's malloc map blocks of 128 KiB and more by
+	// themselves, always, and so return each to the kernel once it is freed: the
+	// peak of a process is then what was held, without what malloc keeps.
+	AllocatorReturning = "returning"
 )
 
 // Modes, Precisions, Devices and Placements list the closed sets in the order
@@ -26,7 +31,7 @@ var (
 	Precisions = []Precision{F64, F32, TF32, BF16Mix, F16Mix, BF16, F16, Int8}
 	Devices    = []string{DeviceCPU, DeviceCUDA}
 	Placements = []string{DataResident, DataHost, DataLoader}
-	Allocators = []string{"", AllocatorTuned}
+	Allocators = []string{"", AllocatorTuned, AllocatorReturning}
 )
 
 // inferOnly lists the precisions without a float32 master copy of the weights.
@@ -77,7 +82,7 @@ func (s Settings) Validate() error {
 	case s.Checkpoint < 0:
 		return fmt.Errorf("checkpoint %d: expected a number of segments, 0 for none", s.Checkpoint)
 	case !slices.Contains(Allocators, s.Allocator):
-		return fmt.Errorf("allocator %q is unknown: expected default or tuned", s.Allocator)
+		return fmt.Errorf("allocator %q is unknown: expected default, tuned or returning", s.Allocator)
 	case s.Mode == Infer && s.Accumulate != 1:
 		return fmt.Errorf("accumulate %d in mode infer: gradients are accumulated in training only", s.Accumulate)
 	case s.Mode == Infer && s.Checkpoint != 0:

@@ -222,7 +222,7 @@ func allocators(v strictyaml.Value, to *[]string) {
 	texts(v, to)
 	for i, name := range *to {
 		if v.Err() == nil && name == "" {
-			v.Fail(`allocator "" is unknown: expected default or tuned`)
+			v.Fail(`allocator "" is unknown: expected default, tuned or returning`)
 		}
 		if name == allocatorDefault {
 			(*to)[i] = ""

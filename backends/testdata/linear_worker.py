@@ -150,7 +150,7 @@ class Linear:
             raise Unsupported("device %s" % settings["device"])
         if settings["data"] not in ("resident", "host"):
             raise Unsupported("data %s" % settings["data"])
-        if settings.get("allocator") not in (None, "", "tuned"):
+        if settings.get("allocator") not in (None, "", "tuned", "returning"):
             raise Unsupported("allocator %s" % settings["allocator"])
         if not training and program["accumulate"] > 1:
             raise Failed("accumulation without gradients")

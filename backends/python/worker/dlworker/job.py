@@ -113,7 +113,7 @@ class Job:
                 ("for", self.purpose, ("time", "check", "memory")), ("mode", self.mode, ("train", "infer")),
                 ("schema", program.get("schema"), (1,)), ("input", self.input.kind, ("image", "vector", "sequence", "tokens")),
                 ("reduction", self.loss.reduction, ("mean",)), ("device", self.device, ("cpu", "cuda")),
-                ("data", self.placement, ("resident", "host", "loader")), ("allocator", settings.get("allocator") or "", ("", "tuned"))):
+                ("data", self.placement, ("resident", "host", "loader")), ("allocator", settings.get("allocator") or "", ("", "tuned", "returning"))):
             if value not in known:
                 raise Unsupported("%s %r, known are %s" % (what, value, ", ".join(map(str, known))))
         for key in ("mode", "batch", "accumulate"):
