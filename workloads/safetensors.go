@@ -183,6 +183,12 @@ func writeNumbers[T float32 | float64 | int32](w io.Writer, data []T) error {
 // F64, I32), shapes, offsets without gap or overlap, and the file's length must
 // all agree.
 func ReadSafetensors(path string) (map[string]Tensor, error) {
+	return ReadSafetensorsInto(path, nil)
+}
+
+// ReadSafetensorsInto is ReadSafetensors into memory of the caller's: a tensor of
+// float32 that into names, and whose elements are as many, is read there.
+func ReadSafetensorsInto(path string, into map[string][]float32) (map[string]Tensor, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -192,14 +198,14 @@ func ReadSafetensors(path string) (map[string]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := readSafetensors(f, st.Size())
+	out, err := readSafetensors(f, st.Size(), into)
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a usable safetensors file: %w", path, err)
 	}
 	return out, nil
 }
 
-func readSafetensors(r io.Reader, size int64) (map[string]Tensor, error) {
+func readSafetensors(r io.Reader, size int64, into map[string][]float32) (map[string]Tensor, error) {
 	entries, err := readHeader(r, size)
 	if err != nil {
 		return nil, err
@@ -211,7 +217,9 @@ func readSafetensors(r io.Reader, size int64) (map[string]Tensor, error) {
 		t := Tensor{Shape: e.Shape}
 		switch e.DType {
 		case "F32":
-			t.F32 = make([]float32, n)
+			if t.F32 = into[e.name]; int64(len(t.F32)) != n {
+				t.F32 = make([]float32, n)
+			}
 			err = readNumbers(br, t.F32)
 		case "F64":
 			t.F64 = make([]float64, n)

@@ -44,6 +44,28 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	}
 }
 
+// What has room in the caller's memory is read there, and nothing else.
+func TestReadSafetensorsInto(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	if err := WriteSafetensors(path, sampleTensors()); err != nil {
+		t.Fatal(err)
+	}
+	want, err := ReadSafetensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]float32, want["b"].Len())
+	for _, into := range []map[string][]float32{{"b": b}, {"b": b[:1], "a.weight": make([]float32, want["a.weight"].Len())}} {
+		got, err := ReadSafetensorsInto(path, into)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("into %v: %v, %v", into, got, err)
+		}
+		if fits, same := len(into["b"]) == len(b), &got["b"].F32[0] == &b[0]; fits != same {
+			t.Errorf("%d elements of room for %d were used: %v", len(into["b"]), len(b), same)
+		}
+	}
+}
+
 func TestWriteSafetensorsRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	for name, ts := range map[string][]NamedTensor{
@@ -67,7 +89,7 @@ func safetensorsFile(header string, data int) []byte {
 
 func TestReadSafetensorsRefuses(t *testing.T) {
 	ok := `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
-	if _, err := readSafetensors(bytes.NewReader(safetensorsFile(ok, 8)), int64(len(ok)+16)); err != nil {
+	if _, err := readSafetensors(bytes.NewReader(safetensorsFile(ok, 8)), int64(len(ok)+16), nil); err != nil {
 		t.Fatal(err)
 	}
 	for want, raw := range map[string][]byte{
@@ -87,7 +109,7 @@ func TestReadSafetensorsRefuses(t *testing.T) {
 		"bytes: expected 70":             safetensorsFile(ok, 9),
 		"overflow":                       safetensorsFile(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0),
 	} {
-		_, err := readSafetensors(bytes.NewReader(raw), int64(len(raw)))
+		_, err := readSafetensors(bytes.NewReader(raw), int64(len(raw)), nil)
 		if want == "overflow" {
 			want = "positive sides"
 		}
@@ -107,7 +129,7 @@ func FuzzSafetensors(f *testing.F) {
 	f.Add(raw[:len(raw)-1])
 	f.Add(safetensorsFile(`{"__metadata__":{"k":"v"},"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}`, 4))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		out, err := readSafetensors(bytes.NewReader(raw), int64(len(raw)))
+		out, err := readSafetensors(bytes.NewReader(raw), int64(len(raw)), nil)
 		if err != nil {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/dlbench/dlbench/backends"
@@ -88,6 +89,7 @@ func (b *backend) Build(ctx context.Context, job backends.Job) (backends.Built, 
 		return backends.Built{}, err
 	}
 	b.job, b.run = job, run
+	debug.FreeOSMemory() // what was needed to load alone is not held while it runs
 	return b.evidence(run.built()), nil
 }
 

@@ -28,7 +28,7 @@ type engine[T kernel.Float] struct {
 	grads     []T
 	trainable []*Tensor[T]
 	buffers   []T // running statistics
-	initial   []T // weights, then buffers, as loaded
+	initial   []T // weights, then buffers, as loaded; nil in inference
 
 	scaler   *scaler // of f16-mixed, else nil
 	overflow bool    // in the oracle: a gradient of this step was too large for float16
@@ -116,25 +116,27 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 
 // loadParams reads every parameter and buffer of the program, and nothing else.
 func (e *engine[T]) loadParams(path string) error {
-	file, err := workloads.ReadSafetensors(path)
-	if err != nil {
-		return err
-	}
 	var buffers int
 	for _, q := range e.program.Params {
-		if t, ok := file[q.Name]; !ok || !slices.Equal(t.Shape, q.Shape) || t.F32 == nil {
-			return fmt.Errorf("%s: parameter %s: got %s %v, expected F32 %v", path, q.Name, t.DType(), t.Shape, q.Shape)
-		}
 		if q.Buffer {
 			buffers += size(q.Shape)
 		} else {
 			e.count += size(q.Shape)
 		}
 	}
+	e.weights, e.buffers = make([]T, 0, e.count), make([]T, 0, buffers)
+	file, err := workloads.ReadSafetensorsInto(path, e.places())
+	if err != nil {
+		return err
+	}
+	for _, q := range e.program.Params {
+		if t, ok := file[q.Name]; !ok || !slices.Equal(t.Shape, q.Shape) || t.F32 == nil {
+			return fmt.Errorf("%s: parameter %s: got %s %v, expected F32 %v", path, q.Name, t.DType(), t.Shape, q.Shape)
+		}
+	}
 	if len(file) != len(e.program.Params) {
 		return fmt.Errorf("%s holds %d tensors, expected the program's %d parameters", path, len(file), len(e.program.Params))
 	}
-	e.weights, e.buffers = make([]T, 0, e.count), make([]T, 0, buffers)
 	params := map[string]*Tensor[T]{}
 	train := e.program.Mode == workloads.Train
 	for _, q := range e.program.Params {
@@ -164,9 +166,30 @@ func (e *engine[T]) loadParams(path string) error {
 	if e.tape.format != 0 {
 		e.storeHalf(train)
 	}
-	e.initial = append(slices.Clone(e.weights), e.buffers...)
+	if train { // inference changes nothing
+		e.initial = append(append(make([]T, 0, len(e.weights)+len(e.buffers)), e.weights...), e.buffers...)
+	}
 	e.model, err = newModel(e.program, params)
 	return err
+}
+
+// places are where the elements of each parameter will lie: they are read from
+// their file to there, unless they are converted on the way.
+func (e *engine[T]) places() map[string][]float32 {
+	if !kernel.Is32[T]() {
+		return nil
+	}
+	into := map[string][]float32{}
+	weights, buffers := as32(e.weights[:cap(e.weights)]), as32(e.buffers[:cap(e.buffers)])
+	for _, q := range e.program.Params {
+		from := &weights
+		if q.Buffer {
+			from = &buffers
+		}
+		n := size(q.Shape)
+		into[q.Name], *from = (*from)[:n:n], (*from)[n:]
+	}
+	return into
 }
 
 // storeHalf gives the parameters the 16-bit form that ops read. In training
@@ -365,8 +388,10 @@ func (e *engine[T]) lossOf(number int, logits []float64) float64 {
 
 // reset restores what the build loaded.
 func (e *engine[T]) reset() {
-	copy(e.weights, e.initial)
-	copy(e.buffers, e.initial[len(e.weights):])
+	if e.initial != nil {
+		copy(e.weights, e.initial)
+		copy(e.buffers, e.initial[len(e.weights):])
+	}
 	if e.stale != nil {
 		e.stale = slices.Clone(e.weights)
 	}
