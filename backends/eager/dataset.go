@@ -24,6 +24,7 @@ type dataset[T kernel.Float] struct {
 	labels   []int32
 
 	format half.Format // 0: full width
+	image  []int       // [C,H,W] of examples that are still to be reordered for the tape; nil: none
 	staged *stage[T]   // copy before use; nil: use in place
 	loader *loader[T]  // gather ahead; nil: do not
 }
@@ -69,6 +70,15 @@ func loadDataset[T kernel.Float](job backends.Job, format half.Format) (d datase
 			}
 		}
 	}
+	if p.Input.Kind == workloads.KindImage && p.Input.Shape[0] > 1 {
+		d.image = p.Input.Shape
+		if job.Settings.Data == workloads.DataResident {
+			planes := d.x
+			d.x = make([]T, len(planes))
+			tapeImages(d.x, planes, d.image)
+			d.image = nil
+		}
+	}
 	if d.format != 0 && job.Settings.Data == workloads.DataResident && !isTokens {
 		d.half = make([]uint16, len(d.x))
 		d.format.Narrow(d.half, as32(d.x))
@@ -103,7 +113,7 @@ func (d *dataset[T]) micro(number, k, parts int) batch[T] {
 	b := d.part(number*d.examples+k*n, n)
 	if d.staged != nil {
 		d.staged.begin()
-		d.staged.add(b, d.format)
+		d.staged.add(b, d)
 		b = d.staged.batch(n)
 	}
 	return b
@@ -144,6 +154,7 @@ type stage[T kernel.Float] struct {
 	half   []uint16
 	tokens []int32
 	labels []int32
+	images []T // scratch
 }
 
 // begin forgets what is there.
@@ -151,17 +162,24 @@ func (s *stage[T]) begin() {
 	s.x, s.half, s.tokens, s.labels = s.x[:0], s.half[:0], s.tokens[:0], s.labels[:0]
 }
 
-// add copies examples to the end, rounded to a 16-bit format if there is one.
-func (s *stage[T]) add(b batch[T], format half.Format) {
+// add copies examples of d to the end: images reordered for the tape, rounded to a
+// 16-bit format if there is one.
+func (s *stage[T]) add(b batch[T], d *dataset[T]) {
 	s.tokens = append(s.tokens, b.tokens...)
 	s.labels = append(s.labels, b.labels...)
-	if format == 0 {
-		s.x = append(s.x, b.x...)
+	x := b.x
+	if d.image != nil {
+		s.images = slices.Grow(s.images[:0], len(x))[:len(x)]
+		tapeImages(s.images, x, d.image)
+		x = s.images
+	}
+	if d.format == 0 {
+		s.x = append(s.x, x...)
 		return
 	}
 	at := len(s.half)
-	s.half = slices.Grow(s.half, len(b.x))[:at+len(b.x)]
-	format.Narrow(s.half[at:], as32(b.x))
+	s.half = slices.Grow(s.half, len(x))[:at+len(x)]
+	d.format.Narrow(s.half[at:], as32(x))
 }
 
 // batch is all n examples that were added.

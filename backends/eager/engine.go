@@ -85,7 +85,7 @@ func newEngine[T kernel.Float](job backends.Job, o Options) (*engine[T], error) 
 	}
 	e.tape.hooks, e.tape.format = h, format
 	if noise != nil {
-		noise(e.data.x)
+		show(noise, e.data.x, append([]int{1}, tapeShape(p.Input.Shape)...))
 	}
 	if job.Settings.Precision == workloads.F16Mix && p.Mode == workloads.Train || o.Scaled {
 		e.scaler = newScaler()
@@ -144,11 +144,14 @@ func (e *engine[T]) loadParams(path string) error {
 		if q.Buffer {
 			to = &e.buffers
 		}
-		from := len(*to)
-		for _, v := range file[q.Name].F32 {
+		from, values, shape := len(*to), file[q.Name].F32, q.Shape
+		if isFilters(shape) {
+			values, shape = tapeFilters(values, shape), filtersShape(shape)
+		}
+		for _, v := range values {
 			*to = append(*to, T(v))
 		}
-		t := Variable((*to)[from:len(*to):len(*to)], nil, q.Shape...)
+		t := Variable((*to)[from:len(*to):len(*to)], nil, shape...)
 		t.needs = train && !q.Buffer
 		if !q.Buffer {
 			e.trainable = append(e.trainable, t)
@@ -160,7 +163,7 @@ func (e *engine[T]) loadParams(path string) error {
 		transposeFirstDense(e.program, params)
 	}
 	if e.stored != nil {
-		e.stored(e.weights)
+		e.showParams(e.stored, e.weights)
 		e.stored(e.buffers)
 	}
 	if e.tape.format != 0 {
@@ -259,7 +262,7 @@ func (e *engine[T]) update() {
 		e.stale = before
 	}
 	if e.stored != nil {
-		e.stored(e.weights)
+		e.showParams(e.stored, e.weights)
 		e.stored(e.buffers)
 	}
 }
@@ -309,7 +312,7 @@ func (e *engine[T]) gradients(number int, scale float64) (loss float64, finite b
 		e.disturbSums()
 	}
 	if t.hooks.grad != nil {
-		t.hooks.grad(e.grads)
+		e.showParams(t.hooks.grad, e.grads)
 	}
 	if e.scaler == nil {
 		return float64(total), true
@@ -328,7 +331,7 @@ func (e *engine[T]) beginReading() {
 	}
 	if e.asRead != nil {
 		e.master = append(e.master[:0], e.weights...)
-		e.asRead(e.weights)
+		e.showParams(e.asRead, e.weights)
 	}
 }
 

@@ -128,7 +128,7 @@ func opCases[T kernel.Float]() map[string]func(r *rand.Rand) (vars []*Tensor[T],
 			k := 1 + r.IntN(4)
 			n, c, f, h, wd := 1+r.IntN(3), 1+r.IntN(3), 1+r.IntN(5), k+r.IntN(6), k+r.IntN(6)
 			stride, pad := 1+r.IntN(3), r.IntN(k)
-			x, w, b := variable(r, n, c, h, wd), variable(r, f, c, k, k), variable(r, f)
+			x, w, b := variable(r, n, h, wd, c), variable(r, k, k, c, f), variable(r, f)
 			if r.IntN(2) == 0 {
 				return []tn{x, w}, func(t tt) tn { return t.Conv2D(x, w, nil, stride, pad) }
 			}
@@ -136,12 +136,21 @@ func opCases[T kernel.Float]() map[string]func(r *rand.Rand) (vars []*Tensor[T],
 		},
 		"maxpool2d": func(r *rand.Rand) ([]tn, func(tt) tn) {
 			s := 1 + r.IntN(3)
-			x, stride := variable(r, 1+r.IntN(3), 1+r.IntN(3), s+r.IntN(6), s+r.IntN(6)), 1+r.IntN(3)
+			x, stride := variable(r, 1+r.IntN(3), s+r.IntN(6), s+r.IntN(6), 1+r.IntN(3)), 1+r.IntN(3)
 			return []tn{x}, func(t tt) tn { return t.MaxPool2D(x, s, stride) }
 		},
 		"avgpool-image": func(r *rand.Rand) ([]tn, func(tt) tn) {
-			x := variable(r, 1+r.IntN(3), 1+r.IntN(4), 1+r.IntN(5), 1+r.IntN(5))
+			x := variable(r, 1+r.IntN(3), 1+r.IntN(5), 1+r.IntN(5), 1+r.IntN(4))
 			return []tn{x}, func(t tt) tn { return t.AvgPool(x) }
+		},
+		"flatten-image": func(r *rand.Rand) ([]tn, func(tt) tn) {
+			x := variable(r, 1+r.IntN(3), 1+r.IntN(5), 1+r.IntN(5), 1+r.IntN(4))
+			return []tn{x}, func(t tt) tn { return t.Flatten(x) }
+		},
+		"layernorm-image": func(r *rand.Rand) ([]tn, func(tt) tn) {
+			d := 2 + r.IntN(4)
+			x, w, b := variable(r, 1+r.IntN(3), 1+r.IntN(4), d, 1+r.IntN(4)), variable(r, d), variable(r, d)
+			return []tn{x, w, b}, func(t tt) tn { return t.layerNormImages(x, w, b, 1e-3) }
 		},
 		"avgpool-sequence": func(r *rand.Rand) ([]tn, func(tt) tn) {
 			x := variable(r, 1+r.IntN(3), 1+r.IntN(4), 1+r.IntN(5))
@@ -149,7 +158,7 @@ func opCases[T kernel.Float]() map[string]func(r *rand.Rand) (vars []*Tensor[T],
 		},
 		"batchnorm": func(r *rand.Rand) ([]tn, func(tt) tn) {
 			c := 1 + r.IntN(5)
-			x := variable(r, 2+r.IntN(4), c, 1+r.IntN(4), 1+r.IntN(4))
+			x := variable(r, 2+r.IntN(4), 1+r.IntN(4), 1+r.IntN(4), c)
 			if r.IntN(2) == 0 {
 				x = variable(r, 3+r.IntN(6), c)
 			}
@@ -318,8 +327,8 @@ func TestKnownValues(t *testing.T) {
 	near("uniform softmax loss", tape.SoftmaxCrossEntropy(c(make([]float64, 8), 2, 4), []int32{1, 2}, 0.5), math.Log(4))
 	near("sigmoid loss at 0", tape.SigmoidCrossEntropy(c([]float64{0}, 1, 1), []int32{1}, 1), math.Log(2))
 	near("gelu(1)", tape.GELU(c([]float64{1}, 1, 1)).Data[0], 0.8413447460685429)
-	x := c([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 1, 3, 3)
-	k := c([]float64{1, 0, 0, 0}, 1, 1, 2, 2)
+	x := c([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 3, 3, 1)
+	k := c([]float64{1, 0, 0, 0}, 2, 2, 1, 1)
 	y := tape.Conv2D(x, k, nil, 1, 0) // cross-correlation: the kernel is not turned
 	if got := fmt.Sprint(y.Data); got != "[1 2 4 5]" {
 		t.Errorf("conv2d = %s, want [1 2 4 5]", got)

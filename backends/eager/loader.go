@@ -32,7 +32,7 @@ func (l *loader[T]) gather() {
 		buffer := &l.buffers[o.buffer]
 		buffer.begin()
 		for i := range l.data.examples {
-			buffer.add(l.data.part(o.number*l.data.examples+i, 1), l.data.format)
+			buffer.add(l.data.part(o.number*l.data.examples+i, 1), l.data)
 		}
 		l.ready <- buffer.batch(l.data.examples)
 	}

@@ -86,7 +86,7 @@ func newModel[T kernel.Float](p workloads.Program, params map[string]*Tensor[T])
 		next = s.Last + 1
 		m.segments = append(m.segments, opSegment[T]{m, s.First, s.Last})
 	}
-	m.shape = append([]int{0}, p.Input.Shape...)
+	m.shape = append([]int{0}, tapeShape(p.Input.Shape)...)
 	return m, nil
 }
 
@@ -154,6 +154,9 @@ func (m *model[T]) apply(t *Tape[T], i int) *Tensor[T] {
 	case workloads.OpBatchNorm:
 		return t.BatchNorm(in(0), own[0], own[1], own[2], own[3], a.Epsilon, a.Momentum)
 	case workloads.OpLayerNorm:
+		if len(op.Shape) == 3 {
+			return t.layerNormImages(in(0), own[0], own[1], a.Epsilon)
+		}
 		return t.LayerNorm(in(0), own[0], own[1], a.Epsilon)
 	case workloads.OpReLU:
 		return t.ReLU(in(0))

@@ -6,29 +6,53 @@ import (
 	"github.com/dlbench/dlbench/backends/eager/kernel"
 )
 
-// BatchNorm normalises each channel of x[N,C,...] (Ioffe and Szegedy 2015,
+// BatchNorm normalises each channel of x[N,...,C] (Ioffe and Szegedy 2015,
 // arXiv:1502.03167). In training by the mean and the biased variance of the
 // batch, moving the running statistics by momentum towards the mean and the
 // unbiased variance; otherwise by the running statistics. Statistics are in
-// full width in every format.
+// full width in every format: sums over some rows in the element type, and over
+// those in float64.
 func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum float64) *Tensor[T] {
-	n, c := x.Shape[0], x.Shape[1]
-	plane := x.len() / (n * c)
-	count := float64(n * plane)
-	divisor := count
+	c := x.Shape[len(x.Shape)-1]
+	rows := x.len() / c
+	divisor := float64(rows)
 	if t.hooks.faults.unbiased {
-		divisor = max(count-1, 1)
+		divisor = max(divisor-1, 1)
 	}
 	y := t.output(x.Shape...)
-	mean, inv := t.floats.Get(c), t.floats.Get(c) // inv is 1/sqrt(variance+eps)
-	ws, bs, scratch := t.read(w, 0, c), t.read(b, 0, c), t.channelScratch(2, n, plane)
-	parallel(t, c, 1, batchNormLoop[T]{
-		t: t, x: x, y: y, mean: mean, inv: inv, w: ws, b: bs, scratch: scratch, runMean: runMean.Data, runVar: runVar.Data,
-		n: n, plane: plane, eps: eps, momentum: momentum, divisor: divisor, move: t.training && !t.replaying && !t.frozen,
-	})
-	t.floats.Put(scratch)
+	mean, inv, scale := t.floats.Get(c), t.floats.Get(c), t.floats.Get(c) // inv is 1/sqrt(variance+eps)
+	if t.training {
+		t.moments(x, mean, inv)
+		move := !t.replaying && !t.frozen
+		for ch, squares := range inv {
+			inv[ch] = T(1 / math.Sqrt(float64(squares)/divisor+eps))
+			if move {
+				unbiased := float64(squares) / max(float64(rows)-1, 1)
+				runMean.Data[ch] = T((1-momentum)*float64(runMean.Data[ch]) + momentum*float64(mean[ch]))
+				runVar.Data[ch] = T((1-momentum)*float64(runVar.Data[ch]) + momentum*unbiased)
+			}
+		}
+	} else {
+		copy(mean, runMean.Data)
+		for ch, v := range runVar.Data {
+			inv[ch] = T(1 / math.Sqrt(float64(v)+eps))
+		}
+	}
+	ws, bs := t.read(w, 0, c), t.read(b, 0, c)
+	for ch, v := range inv {
+		scale[ch] = v * ws[ch]
+	}
+	block := t.normBlock(rows, c)
+	for from := 0; from < rows; from += block {
+		to := min(from+block, rows)
+		xs, ys := t.read(x, from*c, to*c), t.room(y, from*c, to*c)
+		parallel(t, to-from, normRows(c), normalizeLoop[T]{ys, xs, mean, scale, bs})
+		t.keep(y, from*c, ys)
+		t.done(x, xs)
+	}
 	t.done(w, ws)
 	t.done(b, bs)
+	t.floats.Put(scale)
 	if !t.recording {
 		t.floats.Put(mean)
 		t.floats.Put(inv)
@@ -36,46 +60,113 @@ func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum f
 	return record(t, y, batchNormBack[T]{y, x, w, b, mean, inv, divisor}, x, w, b)
 }
 
-// batchNormLoop normalises channels.
-type batchNormLoop[T kernel.Float] struct {
-	t               *Tape[T]
-	x, y            *Tensor[T]
-	mean, inv, w, b []T
-	scratch         []T // of two channels on each thread
-	runMean, runVar []T
-	n, plane        int
-	eps, momentum   float64
-	divisor         float64 // of the squares in the variance
-	move            bool    // the running statistics
+// normRows is how many rows of c channels a sum in the element type runs over,
+// and a thread takes at least: at most 64 KiB of float32.
+func normRows(c int) int { return min(max(1, 1<<14/c), 256) }
+
+// normBlock is how many rows of x[rows,c] batch normalisation takes at a time.
+func (t *Tape[T]) normBlock(rows, c int) int {
+	block := t.block(rows, c, normRows(c))
+	if block < rows {
+		block -= block % normRows(c)
+	}
+	return block
 }
 
-func (l *batchNormLoop[T]) run(part, c0, c1 int) {
-	t, n, c, plane, room := l.t, l.n, len(l.mean), l.plane, l.n*l.plane
-	xs, ys := channelPart(l.scratch, part, 2, 0, room), channelPart(l.scratch, part, 2, 1, room)
-	for ch := c0; ch < c1; ch++ {
-		from, step := t.channel(l.x.Data, l.x.half, xs, n, c, ch, plane)
-		if t.training {
-			m, squares := moments(from, step, n, plane)
-			l.mean[ch], l.inv[ch] = T(m), T(1/math.Sqrt(squares/l.divisor+l.eps))
-			if l.move {
-				l.runMean[ch] = T((1-l.momentum)*float64(l.runMean[ch]) + l.momentum*m)
-				l.runVar[ch] = T((1-l.momentum)*float64(l.runVar[ch]) + l.momentum*squares/max(float64(room)-1, 1))
-			}
-		} else {
-			l.mean[ch], l.inv[ch] = l.runMean[ch], T(1/math.Sqrt(float64(l.runVar[ch])+l.eps))
+type normalizeLoop[T kernel.Float] struct {
+	y, x, mean, scale, shift []T
+}
+
+func (l *normalizeLoop[T]) run(_, from, to int) {
+	c := len(l.mean)
+	kernel.Normalize(l.y[from*c:to*c], l.x[from*c:to*c], l.mean, l.scale, l.shift)
+}
+
+// moments sets mean to the mean of each channel of x and squares to the sum of
+// the squared distances to it.
+func (t *Tape[T]) moments(x *Tensor[T], mean, squares []T) {
+	c := len(mean)
+	rows := x.len() / c
+	l := columnLoop[T]{c: c, rows: rows}
+	t.columns(x, nil, &l)
+	for ch := range mean {
+		mean[ch] = T(l.total(ch) / float64(rows))
+	}
+	t.floats.Put(l.sums)
+	l.mean = mean
+	t.columns(x, nil, &l)
+	for ch := range squares {
+		squares[ch] = T(l.total(ch))
+	}
+	t.floats.Put(l.sums)
+}
+
+// columns runs l over all rows of x, and of the gradient of y unless that is nil.
+// The caller gives l.sums back.
+func (t *Tape[T]) columns(x, y *Tensor[T], l *columnLoop[T]) {
+	c, rows := l.c, l.rows
+	l.blocks = (rows + normRows(c) - 1) / normRows(c)
+	l.sums = t.floats.Get(2 * l.blocks * c)
+	block := t.normBlock(rows, c)
+	for from := 0; from < rows; from += block {
+		to := min(from+block, rows)
+		l.first, l.rows = from/normRows(c), to-from
+		if x != nil {
+			l.x = t.read(x, from*c, to*c)
 		}
-		scale := l.inv[ch] * l.w[ch]
-		m, shift := l.mean[ch], l.b[ch]
-		to, stepTo := t.channelRoom(l.y.Data, l.y.half, ys, c, ch, plane)
-		for i := range n {
-			from, to := from[i*step:][:plane], to[i*stepTo:][:plane]
-			for j, v := range from {
-				to[j] = (v-m)*scale + shift
-			}
+		if y != nil {
+			l.dy = t.readGrad(y, from*c, to*c)
 		}
-		t.keepChannel(l.y.half, to, n, c, ch, plane)
+		parallel(t, (to-from+normRows(c)-1)/normRows(c), 1, *l)
+		if x != nil {
+			t.done(x, l.x)
+		}
+		if y != nil {
+			t.doneGrad(y, l.dy)
+		}
+	}
+	l.rows = rows
+}
+
+// columnLoop sums up columns over normRows rows each: of dy and of dy*(x-mean), or
+// without dy of x, or with a mean of (x-mean)^2.
+type columnLoop[T kernel.Float] struct {
+	x, dy, mean []T
+	c, rows     int
+	first       int // the place of the first rows' sums
+	blocks      int
+	sums        []T // [2,blocks,c]
+}
+
+func (l *columnLoop[T]) run(_, b0, b1 int) {
+	for b := b0; b < b1; b++ {
+		from, to := b*normRows(l.c)*l.c, min((b+1)*normRows(l.c), l.rows)*l.c
+		sums := l.sums[(l.first+b)*l.c:][:l.c]
+		switch {
+		case l.dy != nil:
+			kernel.ColumnSums(sums, l.dy[from:to])
+			if l.x != nil {
+				dots := l.sums[(l.blocks+l.first+b)*l.c:][:l.c]
+				kernel.ColumnDots(dots, l.dy[from:to], l.x[from:to], l.mean)
+			}
+		case l.mean != nil:
+			kernel.ColumnSquares(sums, l.x[from:to], l.mean)
+		default:
+			kernel.ColumnSums(sums, l.x[from:to])
+		}
 	}
 }
+
+// total is the sum of column ch over all rows.
+func (l *columnLoop[T]) total(ch int) (sum float64) {
+	for b := range l.blocks {
+		sum += float64(l.sums[b*l.c+ch])
+	}
+	return sum
+}
+
+// totalDot is the second sum of dy.
+func (l *columnLoop[T]) totalDot(ch int) float64 { return l.total(l.blocks*l.c + ch) }
 
 // batchNormBack is the way back of BatchNorm; the variance was divided by divisor.
 type batchNormBack[T kernel.Float] struct {
@@ -85,100 +176,47 @@ type batchNormBack[T kernel.Float] struct {
 }
 
 func (o *batchNormBack[T]) back(t *Tape[T]) {
-	x, n, c := o.x, o.x.Shape[0], o.x.Shape[1]
-	l := batchNormBackLoop[T]{t: t, batchNormBack: *o, n: n, plane: x.len() / (n * c)}
-	l.dw, l.addW = t.gradOf(o.w)
-	l.db, l.addB = t.gradOf(o.b)
+	x, c := o.x, len(o.mean)
+	rows := x.len() / c
+	l := columnLoop[T]{c: c, rows: rows, mean: o.mean}
+	t.columns(x, o.y, &l)
+	dw, addW := t.gradOf(o.w)
+	db, addB := t.gradOf(o.b)
+	ws := t.read(o.w, 0, c)
+	scale, k0, k1 := t.floats.Get(c), t.floats.Get(c), t.floats.Get(c)
+	for ch, inv := range o.inv {
+		sum, dot := l.total(ch), l.totalDot(ch)*float64(inv)
+		accumulate(dw, ch, T(dot), addW)
+		accumulate(db, ch, T(sum), addB)
+		scale[ch], k0[ch], k1[ch] = ws[ch]*inv, T(sum/float64(rows)), T(dot/o.divisor)*inv
+	}
+	t.floats.Put(l.sums)
+	t.done(o.w, ws)
 	if x.needs {
-		l.g = t.gradientOf(x)
+		g, block := t.gradientOf(x), t.normBlock(rows, c)
+		for from := 0; from < rows; from += block {
+			to := min(from+block, rows)
+			xs, dys, dxs := t.read(x, from*c, to*c), t.readGrad(o.y, from*c, to*c), t.gradRoom(g, from*c, to*c)
+			parallel(t, to-from, normRows(c), normalizeBackLoop[T]{dxs, dys, xs, o.mean, scale, k0, k1, g.add})
+			t.keepGrad(g, from*c, dxs)
+			t.done(x, xs)
+			t.doneGrad(o.y, dys)
+		}
 	}
-	l.ws, l.scratch = t.read(o.w, 0, c), t.channelScratch(3, n, l.plane)
-	parallel(t, c, 1, l)
-	t.floats.Put(l.scratch)
-	t.done(o.w, l.ws)
-	t.floats.Put(o.mean)
-	t.floats.Put(o.inv)
-}
-
-type batchNormBackLoop[T kernel.Float] struct {
-	batchNormBack[T]
-	t          *Tape[T]
-	n, plane   int
-	g          gradient[T] // of x
-	dw, db, ws []T
-	addW, addB bool
-	scratch    []T // of three channels on each thread
-}
-
-func (l *batchNormBackLoop[T]) run(part, c0, c1 int) {
-	t, x, y, g, n, c, plane, room := l.t, l.x, l.y, l.g, l.n, len(l.mean), l.plane, l.n*l.plane
-	count := float64(room)
-	for ch := c0; ch < c1; ch++ {
-		xs, step := t.channel(x.Data, x.half, channelPart(l.scratch, part, 3, 0, room), n, c, ch, plane)
-		dys, stepY := t.channel(y.grad, y.halfGrad, channelPart(l.scratch, part, 3, 1, room), n, c, ch, plane)
-		var sum, dot float64 // of dy, and of dy and the normalised x
-		for i := range n {
-			from, dy := xs[i*step:][:plane], dys[i*stepY:][:plane]
-			sum += float64(kernel.Sum(dy))
-			dot += float64(dotCentred(dy, from, l.mean[ch]))
-		}
-		dot *= float64(l.inv[ch])
-		accumulate(l.dw, ch, T(dot), l.addW)
-		accumulate(l.db, ch, T(sum), l.addB)
-		if !x.needs {
-			continue
-		}
-		scale, m := l.ws[ch]*l.inv[ch], l.mean[ch]
-		k0, k1 := T(sum/count), T(dot/l.divisor)*l.inv[ch]
-		own := channelPart(l.scratch, part, 3, 2, room)
-		dxs, stepX := t.channelRoom(g.full, g.half, own, c, ch, plane)
-		if g.add {
-			dxs, stepX = t.channel(g.full, g.half, own, n, c, ch, plane)
-		}
-		for i := range n {
-			from, dy, to := xs[i*step:][:plane], dys[i*stepY:][:plane], dxs[i*stepX:][:plane]
-			if g.add {
-				for j, g := range dy {
-					to[j] += scale * (g - k0 - (from[j]-m)*k1)
-				}
-			} else {
-				for j, g := range dy {
-					to[j] = scale * (g - k0 - (from[j]-m)*k1)
-				}
-			}
-		}
-		t.keepChannel(g.half, dxs, n, c, ch, plane)
+	for _, s := range [][]T{scale, k0, k1, o.mean, o.inv} {
+		t.floats.Put(s)
 	}
 }
 
-// moments returns the mean of one channel and the sum of the squared distances
-// to it. Image i of n begins at i*step of x and has plane elements.
-func moments[T kernel.Float](x []T, step, n, plane int) (mean, squares float64) {
-	for i := range n {
-		mean += float64(kernel.Sum(x[i*step:][:plane]))
-	}
-	mean /= float64(n * plane)
-	m := T(mean)
-	for i := range n {
-		squares += float64(kernel.SquaresAround(x[i*step:][:plane], m))
-	}
-	return mean, squares
+type normalizeBackLoop[T kernel.Float] struct {
+	dx, dy, x, mean, scale, k0, k1 []T
+	add                            bool
 }
 
-// dotCentred is the sum of y*(x-m), in four interleaved sums.
-func dotCentred[T kernel.Float](y, x []T, m T) T {
-	var s [4]T
-	y = y[:len(x)]
-	for ; len(x) >= 4 && len(y) >= 4; x, y = x[4:], y[4:] {
-		s[0] += y[0] * (x[0] - m)
-		s[1] += y[1] * (x[1] - m)
-		s[2] += y[2] * (x[2] - m)
-		s[3] += y[3] * (x[3] - m)
-	}
-	for i, v := range x {
-		s[0] += y[i] * (v - m)
-	}
-	return (s[0] + s[1]) + (s[2] + s[3])
+func (l *normalizeBackLoop[T]) run(_, from, to int) {
+	c := len(l.mean)
+	a, b := from*c, to*c
+	kernel.NormalizeBack(l.dx[a:b], l.dy[a:b], l.x[a:b], l.mean, l.scale, l.k0, l.k1, l.add)
 }
 
 func accumulate[T kernel.Float](to []T, i int, v T, add bool) {

@@ -2,149 +2,75 @@ package eager
 
 import "github.com/dlbench/dlbench/backends/eager/kernel"
 
-// MaxPool2D takes the largest element under each window of x[N,C,H,W]; of equal
+// MaxPool2D takes the largest element under each window of x[N,H,W,C]; of equal
 // ones the first gets the gradient.
 func (t *Tape[T]) MaxPool2D(x *Tensor[T], side, stride int) *Tensor[T] {
-	n, c, h, w := x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3]
-	oh, ow := (h-side)/stride+1, (w-side)/stride+1
-	in, out := h*w, oh*ow
-	y := t.output(n, c, oh, ow)
-	var from []int32 // where in its plane each element came from
+	p := kernel.Pooling{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3], Side: side, Stride: stride}
+	oh, ow := p.Out()
+	n, in, out := x.Shape[0], p.H*p.W*p.C, oh*ow*p.C
+	y := t.output(n, oh, ow, p.C)
+	var from []int32 // which element under the window each came from
 	if t.recording && x.needs {
-		from = t.ints.Get(n * c * out)
+		from = t.ints.Get(n * out)
 	}
-	block := t.block(n*c, in, t.pool.Threads())
-	for first := 0; first < n*c; first += block {
-		end := min(first+block, n*c)
+	block := t.block(n, in, 1)
+	for first := 0; first < n; first += block {
+		end := min(first+block, n)
 		xs, ys := t.read(x, first*in, end*in), t.room(y, first*out, end*out)
-		parallel(t, end-first, 1, maxLoop[T]{ys, xs, span(from, first*out, end*out), w, ow, side, stride, in, out})
+		parallel(t, (end-first)*oh, 1+pointGrain/(ow*side*side*p.C), maxLoop[T]{ys, xs, span(from, first*out, end*out), p})
 		t.keep(y, first*out, ys)
 		t.done(x, xs)
 	}
-	return record(t, y, maxPoolBack[T]{y, x, from, block, in, out}, x)
+	return record(t, y, maxPoolBack[T]{y, x, from, p, block}, x)
 }
 
-// maxLoop pools planes of in elements to planes of out.
+// maxLoop pools rows of windows.
 type maxLoop[T kernel.Float] struct {
-	y, x                         []T
-	from                         []int32 // nil: not wanted
-	w, ow, side, stride, in, out int
+	y, x []T
+	from []int32 // nil: not wanted
+	p    kernel.Pooling
 }
 
-func (l *maxLoop[T]) run(_, p0, p1 int) {
-	for p := p0; p < p1; p++ {
-		maxPlane(l.y[p*l.out:][:l.out], span(l.from, p*l.out, (p+1)*l.out), l.x[p*l.in:][:l.in], l.w, l.ow, l.side, l.stride)
-	}
-}
+func (l *maxLoop[T]) run(_, r0, r1 int) { kernel.MaxPool(l.y, l.from, l.x, &l.p, r0, r1) }
 
-// maxPoolBack is the way back of MaxPool2D, in blocks of that many planes.
+// maxPoolBack is the way back of MaxPool2D, in blocks of that many images.
 type maxPoolBack[T kernel.Float] struct {
-	y, x           *Tensor[T]
-	from           []int32
-	block, in, out int
+	y, x  *Tensor[T]
+	from  []int32
+	p     kernel.Pooling
+	block int
 }
 
 func (o *maxPoolBack[T]) back(t *Tape[T]) {
 	g := t.gradientOf(o.x)
-	planes := len(o.from) / o.out
-	for first := 0; first < planes; first += o.block {
-		end := min(first+o.block, planes)
-		dys, dxs := t.readGrad(o.y, first*o.out, end*o.out), t.gradRoom(g, first*o.in, end*o.in)
-		parallel(t, end-first, 1, maxBackLoop[T]{dxs, dys, o.from[first*o.out:], o.in, o.out, g.add})
-		t.keepGrad(g, first*o.in, dxs)
+	n := o.x.Shape[0]
+	in, out := o.x.len()/n, o.y.len()/n
+	for first := 0; first < n; first += o.block {
+		end := min(first+o.block, n)
+		dys, dxs := t.readGrad(o.y, first*out, end*out), t.gradRoom(g, first*in, end*in)
+		parallel(t, end-first, 1+pointGrain/in, maxBackLoop[T]{dxs, dys, o.from[first*out:], o.p, g.add})
+		t.keepGrad(g, first*in, dxs)
 		t.doneGrad(o.y, dys)
 	}
 	t.ints.Put(o.from)
 }
 
+// maxBackLoop takes whole images.
 type maxBackLoop[T kernel.Float] struct {
-	dx, dy  []T
-	from    []int32
-	in, out int
-	add     bool
+	dx, dy []T
+	from   []int32
+	p      kernel.Pooling
+	add    bool
 }
 
-func (l *maxBackLoop[T]) run(_, p0, p1 int) {
-	if !l.add {
-		clear(l.dx[p0*l.in : p1*l.in])
-	}
-	for p := p0; p < p1; p++ {
-		to, dy := l.dx[p*l.in:][:l.in], l.dy[p*l.out:][:l.out]
-		for i, at := range l.from[p*l.out:][:l.out] {
-			to[at] += dy[i]
-		}
-	}
+func (l *maxBackLoop[T]) run(_, i0, i1 int) {
+	kernel.MaxPoolBack(l.dx, l.dy, l.from, &l.p, i0, i1, l.add)
 }
 
-// maxPlane pools one plane; from may be nil. NaN counts as the largest.
-func maxPlane[T kernel.Float](y []T, from []int32, x []T, w, ow, side, stride int) {
-	for i := range y {
-		at := i/ow*stride*w + i%ow*stride
-		best, where := x[at], at
-		for r := range side {
-			row := x[at+r*w:][:side]
-			for j, v := range row {
-				if v > best || v != v {
-					best, where = v, at+r*w+j
-				}
-			}
-		}
-		y[i] = best
-		if from != nil {
-			from[i] = int32(where)
-		}
-	}
-}
-
-// AvgPool is the mean over the positions: [N,C,H,W] gives [N,C], [N,T,D] gives [N,D].
+// AvgPool is the mean over the positions: [N,H,W,C] gives [N,C], [N,T,D] gives [N,D].
 func (t *Tape[T]) AvgPool(x *Tensor[T]) *Tensor[T] {
-	if len(x.Shape) == 3 {
-		return t.meanSteps(x)
-	}
-	n, c, plane := x.Shape[0], x.Shape[1], x.Shape[2]*x.Shape[3]
-	y := t.output(n, c)
-	block := t.block(n*c, plane, 1)
-	for first := 0; first < n*c; first += block {
-		end := min(first+block, n*c)
-		xs, ys := t.read(x, first*plane, end*plane), t.room(y, first, end)
-		for i := range ys {
-			ys[i] = kernel.Sum(xs[i*plane:][:plane]) / T(plane)
-		}
-		t.keep(y, first, ys)
-		t.done(x, xs)
-	}
-	return record(t, y, avgPoolBack[T]{y, x, plane, block}, x)
-}
-
-// avgPoolBack is the way back of AvgPool over planes, in blocks of that many.
-type avgPoolBack[T kernel.Float] struct {
-	y, x         *Tensor[T]
-	plane, block int
-}
-
-func (o *avgPoolBack[T]) back(t *Tape[T]) {
-	g, n, plane := t.gradientOf(o.x), o.y.len(), o.plane
-	for first := 0; first < n; first += o.block {
-		end := min(first+o.block, n)
-		dys, dxs := t.readGrad(o.y, first, end), t.gradRoom(g, first*plane, end*plane)
-		for i, v := range dys {
-			v /= T(plane)
-			to := dxs[i*plane:][:plane]
-			if g.add {
-				for j := range to {
-					to[j] += v
-				}
-			} else {
-				kernel.Fill(to, v)
-			}
-		}
-		t.keepGrad(g, first*plane, dxs)
-		t.doneGrad(o.y, dys)
-	}
-}
-
-func (t *Tape[T]) meanSteps(x *Tensor[T]) *Tensor[T] {
-	n, steps, d := x.Shape[0], x.Shape[1], x.Shape[2]
+	n, d := x.Shape[0], x.Shape[len(x.Shape)-1]
+	steps := x.len() / (n * d)
 	y := t.output(n, d)
 	block := t.block(n, steps*d, 1)
 	for first := 0; first < n; first += block {
@@ -158,17 +84,18 @@ func (t *Tape[T]) meanSteps(x *Tensor[T]) *Tensor[T] {
 		t.keep(y, first*d, ys)
 		t.done(x, xs)
 	}
-	return record(t, y, meanStepsBack[T]{y, x, block}, x)
+	return record(t, y, avgPoolBack[T]{y, x, block}, x)
 }
 
-// meanStepsBack is the way back of AvgPool over steps, in blocks of that many examples.
-type meanStepsBack[T kernel.Float] struct {
+// avgPoolBack is the way back of AvgPool, in blocks of that many examples.
+type avgPoolBack[T kernel.Float] struct {
 	y, x  *Tensor[T]
 	block int
 }
 
-func (o *meanStepsBack[T]) back(t *Tape[T]) {
-	n, steps, d := o.x.Shape[0], o.x.Shape[1], o.x.Shape[2]
+func (o *avgPoolBack[T]) back(t *Tape[T]) {
+	n, d := o.y.Shape[0], o.y.Shape[1]
+	steps := o.x.len() / (n * d)
 	g := t.gradientOf(o.x)
 	scaled := t.floats.Get(d)
 	for first := 0; first < n; first += o.block {
@@ -223,12 +150,6 @@ func (o *lastStepBack[T]) back(t *Tape[T]) {
 		t.keepGrad(g, first*steps*d, dxs)
 		t.doneGrad(o.y, dys)
 	}
-}
-
-// Flatten keeps the examples and makes the rest one axis.
-func (t *Tape[T]) Flatten(x *Tensor[T]) *Tensor[T] {
-	y := t.view(x, x.Shape[0], x.len()/x.Shape[0])
-	return record(t, y, viewBack[T]{y, x}, x)
 }
 
 // Embedding looks ids[N,T] up in table[V,D].

@@ -79,6 +79,9 @@ func (e *engine[T]) collect(of func(*Tensor[T]) []T, buffers bool) map[string]ba
 			continue
 		}
 		from := of(e.model.params[q.Name])
+		if isFilters(q.Shape) {
+			from = programFilters(from, q.Shape)
+		}
 		data := make([]float64, len(from))
 		for i, v := range from {
 			data[i] = float64(v)

@@ -105,7 +105,7 @@ func (c closure[T]) back(*Tape[T]) { c() }
 // finish returns the node whose way back is to be filled in, nil if none is wanted.
 func (t *Tape[T]) finish(out *Tensor[T], in []*Tensor[T]) *node[T] {
 	if t.hooks.value != nil && out.half == nil {
-		t.hooks.value(out.Data)
+		show(t.hooks.value, out.Data, out.Shape)
 	}
 	for _, x := range in {
 		out.needs = out.needs || x.needs

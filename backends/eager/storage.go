@@ -191,52 +191,6 @@ func (l *settleLoop[T]) run(_, from, to int) {
 	}
 }
 
-// channel returns one channel of a tensor [n,c,plane] for an op to read: image i
-// begins at i*step of it. scratch has room for n*plane elements.
-func (t *Tape[T]) channel(full []T, halves []uint16, scratch []T, n, c, ch, plane int) (data []T, step int) {
-	if halves == nil {
-		return full[ch*plane:], c * plane
-	}
-	for i := range n {
-		t.format.Widen(as32(scratch[i*plane:][:plane]), halves[(i*c+ch)*plane:][:plane])
-	}
-	return scratch, plane
-}
-
-// channelRoom is channel for an op to write; keepChannel stores it.
-func (t *Tape[T]) channelRoom(full []T, halves []uint16, scratch []T, c, ch, plane int) (data []T, step int) {
-	if halves == nil {
-		return full[ch*plane:], c * plane
-	}
-	return scratch, plane
-}
-
-func (t *Tape[T]) keepChannel(halves []uint16, scratch []T, n, c, ch, plane int) {
-	if halves == nil {
-		return
-	}
-	for i := range n {
-		t.format.Narrow(halves[(i*c+ch)*plane:][:plane], as32(scratch[i*plane:][:plane]))
-	}
-}
-
-// channelScratch is room for k channels of [n,c,plane] on each thread, nil in
-// full width, where none is needed.
-func (t *Tape[T]) channelScratch(k, n, plane int) []T {
-	if t.format == 0 {
-		return nil
-	}
-	return t.floats.Get(t.pool.Threads() * k * n * plane)
-}
-
-// channelPart is channel i of the k that a thread has room for, of size elements.
-func channelPart[T kernel.Float](scratch []T, thread, k, i, size int) []T {
-	if scratch == nil {
-		return nil
-	}
-	return scratch[(thread*k+i)*size:][:size]
-}
-
 // widened is scratch that holds the values of h.
 func (t *Tape[T]) widened(h []uint16) []T {
 	s := t.floats.Get(len(h))

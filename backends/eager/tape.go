@@ -100,7 +100,7 @@ func (t *Tape[T]) unwind(mark int) {
 		t.nodes = t.nodes[:last]
 		if n.way != nil && n.out.written {
 			if t.hooks.grad != nil && n.out.grad != nil {
-				t.hooks.grad(n.out.grad)
+				show(t.hooks.grad, n.out.grad, n.out.Shape)
 			}
 			n.way.back(t)
 			t.settle()

@@ -28,13 +28,16 @@ type Math[T Float] struct {
 
 	product product[T] // that is running
 	jobs    jobs[T]    // that are running
+	sweep   sweepRegion[T]
+	weight  weightRegion[T]
+	pack    packRegion[T]
+	sums    []T // partial sums of a gradient of weights
 }
 
 // Lane multiplies on one thread. It holds that thread's packing buffers.
 type Lane[T Float] struct {
 	tile *tile[T]
 	a, b []T
-	cols []T     // patch gradients of one image
 	call call[T] // of the micro-kernel that runs: here, so that it is not allocated anew
 }
 

@@ -84,3 +84,16 @@ func mulStays[T Float](t *testing.T, k *tile[T]) {
 		free()
 	}
 }
+
+// Nor does convolution.
+func TestConvStaysInside(t *testing.T) { eachTile(t, convStays[float32], convStays[float64]) }
+
+func convStays[T Float](t *testing.T, k *tile[T]) {
+	r := rand.New(rand.NewPCG(25, 26))
+	place, free := guarded[T](t)
+	m := newMath(threads(t, 1), k)
+	for range 60 {
+		newConvProblem(r, m, place).check(t, m, false)
+		free()
+	}
+}

@@ -1,13 +1,10 @@
 package kernel
 
-// Matrix is a strided view of stored elements, or of the patches of an image
-// that are never stored.
+// Matrix is a strided view of stored elements.
 type Matrix[T Float] struct {
 	data     []T
 	row, col int // strides
-	window   *Window
-	flipped  bool // the patch matrix, transposed
-	packed   []T  // or the elements in a product's own order
+	packed   []T // or the elements in a product's own order
 }
 
 // Rows views data as row-major with ld elements from row to row.
@@ -15,40 +12,14 @@ func Rows[T Float](data []T, ld int) Matrix[T] { return Matrix[T]{data: data, ro
 
 // T is the transposed view.
 func (m Matrix[T]) T() Matrix[T] {
-	m.row, m.col, m.flipped = m.col, m.row, !m.flipped
+	m.row, m.col = m.col, m.row
 	return m
 }
-
-// Window is how a convolution slides over one image [C,H,W].
-type Window struct {
-	C, H, W int
-	Kernel  int
-	Stride  int
-	Pad     int // zeros on each side
-	Shift   int // displaces the window; 0 but in a mutant
-}
-
-// Out is the number of window positions down and across.
-func (w *Window) Out() (h, wd int) {
-	return (w.H+2*w.Pad-w.Kernel)/w.Stride + 1, (w.W+2*w.Pad-w.Kernel)/w.Stride + 1
-}
-
-// Depth is the number of elements under the window.
-func (w *Window) Depth() int { return w.C * w.Kernel * w.Kernel }
-
-// Patches views image as the matrix [C*k*k, H'*W'] whose product with the
-// filters [F, C*k*k] is the convolution ("im2col", Chellapilla, Puri, Simard
-// 2006). The matrix is gathered while it is packed and never stored.
-func Patches[T Float](image []T, w *Window) Matrix[T] { return Matrix[T]{data: image, window: w} }
 
 // pack copies m[k0:k0+kc, c0:c0+width] to dst as kc rows of ld elements, the
 // rest of each row zero. width is at most maxTile.
 func (m Matrix[T]) pack(dst []T, ld, k0, kc, c0, width int) {
 	switch {
-	case m.window != nil && m.flipped:
-		m.packPositions(dst, ld, k0, kc, c0, width)
-	case m.window != nil:
-		m.packPatches(dst, ld, k0, kc, c0, width)
 	case m.col == 1:
 		for p := range kc {
 			to := dst[p*ld : (p+1)*ld]
@@ -102,115 +73,3 @@ func packColumns[T Float](dst []T, ld int, src []T, stride, kc, j, end int) {
 
 // maxTile is the widest panel of any tile.
 const maxTile = 32
-
-// packPatches packs window positions c0.. as columns, elements under the
-// window k0.. as rows.
-func (m Matrix[T]) packPatches(dst []T, ld, k0, kc, c0, width int) {
-	w := m.window
-	_, ow := w.Out()
-	var ys, xs, at [maxTile]int
-	inside := true
-	for j := range width {
-		y, x := (c0+j)/ow*w.Stride-w.Pad+w.Shift, (c0+j)%ow*w.Stride-w.Pad+w.Shift
-		ys[j], xs[j], at[j] = y, x, y*w.W+x
-		inside = inside && y >= 0 && x >= 0 && y+w.Kernel <= w.H && x+w.Kernel <= w.W
-	}
-	square := w.Kernel * w.Kernel
-	c, ky, kx := k0/square, k0%square/w.Kernel, k0%w.Kernel
-	for p := range kc {
-		to := dst[p*ld : (p+1)*ld]
-		base := c*w.H*w.W + ky*w.W + kx
-		if inside {
-			for j, a := range at[:width] {
-				to[j] = m.data[base+a]
-			}
-		} else {
-			for j := range width {
-				if uint(ys[j]+ky) < uint(w.H) && uint(xs[j]+kx) < uint(w.W) {
-					to[j] = m.data[base+at[j]]
-				} else {
-					to[j] = 0
-				}
-			}
-		}
-		clear(to[width:])
-		if kx++; kx == w.Kernel {
-			kx = 0
-			if ky++; ky == w.Kernel {
-				ky = 0
-				c++
-			}
-		}
-	}
-}
-
-// packPositions packs elements under the window c0.. as columns, window
-// positions k0.. as rows.
-func (m Matrix[T]) packPositions(dst []T, ld, k0, kc, c0, width int) {
-	w := m.window
-	_, ow := w.Out()
-	var kys, kxs, at [maxTile]int
-	square := w.Kernel * w.Kernel
-	for j := range width {
-		e := c0 + j
-		kys[j], kxs[j] = e%square/w.Kernel, e%w.Kernel
-		at[j] = e/square*w.H*w.W + kys[j]*w.W + kxs[j]
-	}
-	oy, ox := k0/ow, k0%ow
-	for p := range kc {
-		to := dst[p*ld : (p+1)*ld]
-		y, x := oy*w.Stride-w.Pad+w.Shift, ox*w.Stride-w.Pad+w.Shift
-		base := y*w.W + x
-		if y >= 0 && x >= 0 && y+w.Kernel <= w.H && x+w.Kernel <= w.W {
-			for j, a := range at[:width] {
-				to[j] = m.data[base+a]
-			}
-		} else {
-			for j := range width {
-				if uint(y+kys[j]) < uint(w.H) && uint(x+kxs[j]) < uint(w.W) {
-					to[j] = m.data[base+at[j]]
-				} else {
-					to[j] = 0
-				}
-			}
-		}
-		clear(to[width:])
-		if ox++; ox == ow {
-			ox = 0
-			oy++
-		}
-	}
-}
-
-// AddPatches adds the patch matrix cols [C*k*k, H'*W'] back to the image it was
-// gathered from: the transpose of Patches.
-func AddPatches[T Float](image, cols []T, w *Window) {
-	oh, ow := w.Out()
-	for r := range w.Depth() {
-		square := w.Kernel * w.Kernel
-		c, ky, kx := r/square, r%square/w.Kernel, r%w.Kernel
-		plane := image[c*w.H*w.W:][:w.H*w.W]
-		for oy := range oh {
-			y := oy*w.Stride - w.Pad + w.Shift + ky
-			if y < 0 || y >= w.H {
-				continue
-			}
-			from := cols[(r*oh+oy)*ow:][:ow]
-			to := plane[y*w.W:][:w.W]
-			x := kx - w.Pad + w.Shift
-			if w.Stride == 1 {
-				lo, hi := max(0, -x), min(ow, w.W-x)
-				if lo < hi {
-					Add(to[x+lo:x+hi], from[lo:hi])
-				}
-				continue
-			}
-			for _, v := range from {
-				if uint(x) < uint(w.W) {
-					to[x] += v
-				}
-				x += w.Stride
-			}
-		}
-	}
-}
