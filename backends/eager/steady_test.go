@@ -16,7 +16,7 @@ import (
 var shippedSmall = []string{"TinyMlp", "TinyCnn", "TinyLstm", "TinyAttention", "TinyDropout", "TinySequence"}
 
 // stillAllocates are the ops whose loops are closures.
-var stillAllocates = []string{workloads.OpConv2D, workloads.OpAttention}
+var stillAllocates = []string{workloads.OpConv2D}
 
 // Once a tape has seen its shapes a step allocates nothing, so that the garbage
 // collector never runs: in every mode, in full width and in 16 bits, with
