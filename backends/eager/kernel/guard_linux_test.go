@@ -11,7 +11,7 @@ import (
 // guarded returns a room whose operands lie between pages that cannot be read or
 // written, by turns right behind the page before and right before the page after.
 // A kernel that touches memory beyond an operand ends the test with a fault.
-func guarded[T Float](t *testing.T) (place room[T], free func()) {
+func guarded[T any](t *testing.T) (place func(n int) []T, free func()) {
 	var maps [][]byte
 	page := unix.Getpagesize()
 	var atEnd bool

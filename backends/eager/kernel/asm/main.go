@@ -2,7 +2,7 @@
 // the vector loops, and the Go declarations that belong to it. Run it with
 // go generate in the parent folder.
 //
-// product.go has the matrix product, column.go the loops over the rows of a
+// product.go has the matrix product, bf16.go and amx.go that of bfloat16, column.go the loops over the rows of a
 // matrix, vector.go the loops over slices. The shape of a tile is in isas: rows is
 // how many rows of two vectors fit the register file beside the registers of A and B.
 package main
@@ -90,8 +90,14 @@ func generate() map[string][]byte {
 		log.Fatal(err)
 	}
 	text, decls, other := vectors(head)
+	var halfText, halfDecls bytes.Buffer
+	fmt.Fprint(&halfText, head+"//go:build amd64 && !purego\n\n#include \"textflag.h\"\n")
+	fmt.Fprint(&halfDecls, head+"//go:build amd64 && !purego\n\npackage kernel\n")
+	bf16(&halfText, &halfDecls)
+	amx(&halfText, &halfDecls)
 	return map[string][]byte{
 		"gemm_amd64.s": s.Bytes(), "gemm_amd64.go": src,
+		"bf16_amd64.s": halfText.Bytes(), "bf16_amd64.go": halfDecls.Bytes(),
 		"vector_amd64.s": text, "vector_amd64.go": decls, "vector_other.go": other,
 	}
 }
