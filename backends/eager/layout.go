@@ -143,6 +143,8 @@ type transposedBack[T kernel.Float] struct {
 	rows, cols, block int
 }
 
+func (o *transposedBack[T]) reads(*Tensor[T]) bool { return false }
+
 func (o *transposedBack[T]) back(t *Tape[T]) {
 	g := t.gradientOf(o.x)
 	n, size := o.x.Shape[0], o.rows*o.cols

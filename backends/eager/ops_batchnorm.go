@@ -175,6 +175,8 @@ type batchNormBack[T kernel.Float] struct {
 	divisor    float64
 }
 
+func (o *batchNormBack[T]) reads(x *Tensor[T]) bool { return x != o.y }
+
 func (o *batchNormBack[T]) back(t *Tape[T]) {
 	x, c := o.x, len(o.mean)
 	rows := x.len() / c

@@ -46,6 +46,8 @@ type convBack[T kernel.Float] struct {
 	block      int
 }
 
+func (o *convBack[T]) reads(x *Tensor[T]) bool { return x != o.y }
+
 func (o *convBack[T]) back(t *Tape[T]) {
 	y, x, w, b, win, block := o.y, o.x, o.w, o.b, &o.win, o.block
 	n, in, out := x.Shape[0], win.In(), win.Len()

@@ -41,6 +41,8 @@ type maxPoolBack[T kernel.Float] struct {
 	block int
 }
 
+func (o *maxPoolBack[T]) reads(*Tensor[T]) bool { return false }
+
 func (o *maxPoolBack[T]) back(t *Tape[T]) {
 	g := t.gradientOf(o.x)
 	n := o.x.Shape[0]
@@ -93,6 +95,8 @@ type avgPoolBack[T kernel.Float] struct {
 	block int
 }
 
+func (o *avgPoolBack[T]) reads(*Tensor[T]) bool { return false }
+
 func (o *avgPoolBack[T]) back(t *Tape[T]) {
 	n, d := o.y.Shape[0], o.y.Shape[1]
 	steps := o.x.len() / (n * d)
@@ -135,6 +139,8 @@ type lastStepBack[T kernel.Float] struct {
 	block int
 }
 
+func (o *lastStepBack[T]) reads(*Tensor[T]) bool { return false }
+
 func (o *lastStepBack[T]) back(t *Tape[T]) {
 	n, steps, d := o.x.Shape[0], o.x.Shape[1], o.x.Shape[2]
 	g := t.gradientOf(o.x)
@@ -176,6 +182,8 @@ type embeddingBack[T kernel.Float] struct {
 	ids      []int32
 	block    int
 }
+
+func (o *embeddingBack[T]) reads(*Tensor[T]) bool { return false }
 
 func (o *embeddingBack[T]) back(t *Tape[T]) {
 	d := o.table.Shape[1]

@@ -48,6 +48,8 @@ type denseBack[T kernel.Float] struct {
 	block, columns int
 }
 
+func (o *denseBack[T]) reads(x *Tensor[T]) bool { return x != o.y }
+
 func (o *denseBack[T]) back(t *Tape[T]) {
 	y, x, w, b, block, columns := o.y, o.x, o.w, o.b, o.block, o.columns
 	in, units := w.Shape[1], w.Shape[0]

@@ -86,22 +86,6 @@ func record[O any, P interface {
 	return out
 }
 
-// emit is record for an op whose way back is a closure.
-func (t *Tape[T]) emit(out *Tensor[T], back func(), in ...*Tensor[T]) *Tensor[T] {
-	if n := t.finish(out, in); n != nil {
-		n.way = closure[T](back)
-		out.readers++
-		for _, x := range in {
-			x.readers++
-		}
-	}
-	return out
-}
-
-type closure[T kernel.Float] func()
-
-func (c closure[T]) back(*Tape[T]) { c() }
-
 // finish returns the node whose way back is to be filled in, nil if none is wanted.
 func (t *Tape[T]) finish(out *Tensor[T], in []*Tensor[T]) *node[T] {
 	if t.hooks.value != nil && out.half == nil {
@@ -161,19 +145,3 @@ func (s *split) Part(i int) {
 		s.body.run(i, from, to)
 	}
 }
-
-// each is parallel for a closure.
-func (t *Tape[T]) each(n, grain int, do func(from, to int)) { t.ranges(n, grain, eachFunc(do)) }
-
-// spans is each for a closure that needs to know its part.
-func (t *Tape[T]) spans(n, grain int, do func(part, from, to int)) {
-	t.ranges(n, grain, spansFunc(do))
-}
-
-type eachFunc func(from, to int)
-
-func (f eachFunc) run(_, from, to int) { f(from, to) }
-
-type spansFunc func(part, from, to int)
-
-func (f spansFunc) run(part, from, to int) { f(part, from, to) }

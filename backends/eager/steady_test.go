@@ -15,9 +15,6 @@ import (
 // shippedSmall are the shipped workloads of which a step is quick.
 var shippedSmall = []string{"TinyMlp", "TinyCnn", "TinyLstm", "TinyAttention", "TinyDropout", "TinySequence"}
 
-// stillAllocates are the ops whose loops are closures.
-var stillAllocates = []string{workloads.OpConv2D}
-
 // Once a tape has seen its shapes a step allocates nothing, so that the garbage
 // collector never runs: in every mode, in full width and in 16 bits, with
 // checkpoints and in micro-batches, from any placement of the data.
@@ -51,11 +48,6 @@ func TestSteadyStepAllocatesNothing(t *testing.T) {
 				set.Mode, set.Precision, set.Threads, set.Data = c.mode, c.prec, c.threads, c.data
 				set.Accumulate, set.Checkpoint, set.Batch = c.accumulate, c.checkpoint, 64
 				p := resolve(t, spec, set)
-				for _, op := range p.Ops {
-					if slices.Contains(stillAllocates, op.Op) {
-						t.Skipf("%s allocates", op.Op)
-					}
-				}
 				e := engineOf[float32](t, jobOf(t, p, set, backends.ForTime))
 				number := 0
 				step := func() {

@@ -53,10 +53,3 @@ func (r *jobs[T]) Part(part int) {
 		r.job.Do(r.lanes[part], i)
 	}
 }
-
-// Each is EachJob of a function.
-func (x *Math[T]) Each(n int, do func(l *Lane[T], i int)) { x.EachJob(n, jobFunc[T](do)) }
-
-type jobFunc[T Float] func(l *Lane[T], i int)
-
-func (f jobFunc[T]) Do(l *Lane[T], i int) { f(l, i) }
