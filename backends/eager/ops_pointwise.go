@@ -4,10 +4,11 @@ import (
 	"math"
 
 	"github.com/dlbench/dlbench/backends/eager/kernel"
+	"github.com/dlbench/dlbench/backends/eager/pool"
 )
 
 // pointGrain is how many cheap elements one thread takes at least.
-const pointGrain = 1 << 13
+const pointGrain = pool.LeastElements
 
 // curve is a function of one variable, element by element.
 type curve[T kernel.Float] interface {

@@ -124,8 +124,8 @@ func parallel[L any, P interface {
 
 // ranges is parallel for a body that the caller keeps.
 func (t *Tape[T]) ranges(n, grain int, body loop) {
-	parts := t.pool.Threads()
-	if parts == 1 || n < 2*grain {
+	parts := t.pool.Parts(n, grain)
+	if parts == 1 {
 		body.run(0, 0, n)
 		return
 	}

@@ -147,13 +147,9 @@ func (x *MathBF16) Mul(m, n, k int, a, b Matrix16, c []float32, ldc int, acc boo
 		emptyProduct(0, m, 0, n, c, ldc, acc, Epilogue[float32]{})
 		return
 	}
-	x.product = product16{x: x, m: m, n: n, k: k, a: a, b: b, c: c, ldc: ldc, acc: acc, parts: 1}
-	if threads := x.pool.Threads(); threads == 1 || m*n*k < 2*serialWork {
-		x.product.Part(0)
-	} else {
-		x.product.parts = threads
-		x.pool.Do(threads, &x.product)
-	}
+	parts := x.pool.Parts(m*n*k, 2*pool.LeastProducts)
+	x.product = product16{x: x, m: m, n: n, k: k, a: a, b: b, c: c, ldc: ldc, acc: acc, parts: parts}
+	x.pool.Do(parts, &x.product)
 	x.product = product16{}
 }
 

@@ -215,10 +215,7 @@ func (s *sweepRegion[T]) images(l *Lane[T], first, n, y0, y1 int) {
 
 // run runs the pass.
 func (s *sweepRegion[T]) run() {
-	s.threads = s.math.pool.Threads()
-	if s.n*s.g.oh*s.g.ow*s.g.filters*s.g.taps*s.g.wide*s.g.c < serialWork {
-		s.threads = 1
-	}
+	s.threads = s.math.pool.Parts(s.n*s.g.oh*s.g.ow*s.g.filters*s.g.taps*s.g.wide*s.g.c, pool.LeastProducts)
 	s.math.pool.Do(s.threads, s)
 	s.x, s.y, s.panels, s.e = nil, nil, nil, Epilogue[T]{}
 }

@@ -52,10 +52,6 @@ func newMath[T Float](p *pool.Pool, t *tile[T]) *Math[T] {
 	return m
 }
 
-// serialWork is the number of multiply-adds below which a second thread costs
-// more than it brings.
-const serialWork = 1 << 17
-
 // Epilogue is what a product does with C beside the sum, in the same pass.
 type Epilogue[T Float] struct {
 	Bias []T  // added to each row; nil: none
@@ -74,8 +70,8 @@ func (x *Math[T]) MulEpilogue(m, n, k int, a, b Matrix[T], c []T, ldc int, e Epi
 }
 
 func (x *Math[T]) multiply(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
-	threads := x.pool.Threads()
-	if threads == 1 || m*n*k < serialWork {
+	threads := x.pool.Parts(m*n*k, pool.LeastProducts)
+	if threads == 1 {
 		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc, e)
 		return
 	}

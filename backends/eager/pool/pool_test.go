@@ -49,6 +49,16 @@ func TestSpanCoversEverythingOnce(t *testing.T) {
 	}
 }
 
+func TestPartsAreWorthIt(t *testing.T) {
+	p := New(4)
+	defer p.Close()
+	for _, c := range []struct{ work, least, want int }{{0, 10, 1}, {19, 10, 1}, {20, 10, 2}, {39, 10, 3}, {1000, 10, 4}, {3, 0, 3}} {
+		if got := p.Parts(c.work, c.least); got != c.want {
+			t.Errorf("work of %d, least %d: %d parts, want %d", c.work, c.least, got, c.want)
+		}
+	}
+}
+
 // Two pools take turns without waiting for each other, and a region may lie
 // within another; the collector is not held up by workers that spin.
 func TestPoolsShareTheWorkers(t *testing.T) {
