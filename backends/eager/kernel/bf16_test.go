@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"github.com/dlbench/dlbench/backends/eager/half"
 	"github.com/dlbench/dlbench/backends/eager/pool"
@@ -101,6 +102,19 @@ func (p problem16) check(t *testing.T, x *MathBF16) {
 }
 
 func layout(m Matrix16) string { return fmt.Sprintf("(%d,%d wide=%v)", m.row, m.col, m.wide != nil) }
+
+// The assembly reads the fields of a call at multiples of 8, in this order.
+func TestCall16Layout(t *testing.T) {
+	var c call16
+	for i, offset := range []uintptr{
+		unsafe.Offsetof(c.a), unsafe.Offsetof(c.b), unsafe.Offsetof(c.c), unsafe.Offsetof(c.rowA), unsafe.Offsetof(c.colA),
+		unsafe.Offsetof(c.rowC), unsafe.Offsetof(c.steps), unsafe.Offsetof(c.flags), unsafe.Offsetof(c.mask),
+	} {
+		if unsafe.Sizeof(c.steps) == 8 && offset != uintptr(8*i) {
+			t.Errorf("field %d lies at %d", i, offset)
+		}
+	}
+}
 
 func made[T any](n int) []T { return make([]T, n) }
 
