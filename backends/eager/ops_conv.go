@@ -51,14 +51,20 @@ func (o *convBack[T]) reads(x *Tensor[T]) bool { return x != o.y }
 func (o *convBack[T]) back(t *Tape[T]) {
 	y, x, w, b, win, block := o.y, o.x, o.w, o.b, &o.win, o.block
 	n, in, out := x.Shape[0], win.In(), win.Len()
-	var dw, db, turned []T
-	var addW, addB bool
+	var dw, turned []T
+	var addW bool
 	var dx gradient[T]
 	if w.needs {
 		dw, addW = t.gradOf(w)
 	}
 	if b != nil && b.needs {
-		db, addB = t.gradOf(b)
+		l := columnLoop[T]{c: win.F, rows: n * out / win.F}
+		t.columns(nil, y, &l)
+		db, add := t.gradOf(b)
+		for f := range db {
+			accumulate(db, f, T(l.total(f)), add)
+		}
+		t.floats.Put(l.sums)
 	}
 	if x.needs {
 		dx = t.gradientOf(x)
@@ -75,9 +81,6 @@ func (o *convBack[T]) back(t *Tape[T]) {
 			xs := t.read(x, from*in, to*in)
 			t.math.ConvWeight(to-from, t.operand(xs), dy, dw, win, addW || from > 0)
 			t.done(x, xs)
-		}
-		if db != nil {
-			kernel.SumRows(db, given, addB || from > 0)
 		}
 		if x.needs {
 			images := t.gradRoom(dx, from*in, to*in)

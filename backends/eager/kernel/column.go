@@ -29,7 +29,7 @@ func ColumnSquares[T Float](sum, x, mean []T) {
 		to, m, row := sum[from:], mean[from:c], x[from:c]
 		for j, v := range row {
 			d := v - m[j]
-			to[j] += d * d
+			to[j] += T(d * d) // not fused, in any build
 		}
 	}
 }
@@ -44,7 +44,7 @@ func ColumnDots[T Float](sum, y, x, mean []T) {
 	for ; len(x) >= c; x, y = x[c:], y[c:] {
 		to, m, row, other := sum[from:], mean[from:c], x[from:c], y[from:c]
 		for j, v := range row {
-			to[j] += other[j] * (v - m[j])
+			to[j] += T(other[j] * (v - m[j]))
 		}
 	}
 }
@@ -59,7 +59,7 @@ func Normalize[T Float](y, x, mean, scale, shift []T) {
 		row, to := x[from:c], y[from:c]
 		m, s, b := mean[from:], scale[from:c], shift[from:c]
 		for j, v := range row {
-			to[j] = (v-m[j])*s[j] + b[j]
+			to[j] = T((v-m[j])*s[j]) + b[j]
 		}
 	}
 }
@@ -74,7 +74,7 @@ func NormalizeBack[T Float](dx, dy, x, mean, scale, k0, k1 []T, acc bool) {
 		row, g, to := x[from:c], dy[from:c], dx[from:c]
 		m, s, k0, k1 := mean[from:], scale[from:c], k0[from:c], k1[from:c]
 		for j, v := range row {
-			d := s[j] * (g[j] - k0[j] - (v-m[j])*k1[j])
+			d := T(s[j] * (g[j] - k0[j] - T((v-m[j])*k1[j])))
 			if acc {
 				d += to[j]
 			}

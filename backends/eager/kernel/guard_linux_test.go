@@ -97,3 +97,19 @@ func convStays[T Float](t *testing.T, k *tile[T]) {
 		free()
 	}
 }
+
+// Nor do the loops over columns and pooling.
+func TestColumnsStayInside(t *testing.T) {
+	place, free := guarded[float32](t)
+	defer free()
+	everyLevel(t, func(t *testing.T) { testColumns(t, 40, place) })
+}
+
+func TestMaxPoolStaysInside(t *testing.T) {
+	place, free := guarded[float32](t)
+	defer free()
+	ints := func(n int) []int32 {
+		return unsafe.Slice((*int32)(unsafe.Pointer(&place(n)[0])), n)
+	}
+	everyLevel(t, func(t *testing.T) { testMaxPool(t, 40, place, ints) })
+}

@@ -95,7 +95,9 @@ func generate() map[string][]byte {
 	fmt.Fprint(&halfDecls, head+"//go:build amd64 && !purego\n\npackage kernel\n")
 	bf16(&halfText, &halfDecls)
 	amx(&halfText, &halfDecls)
+	columns, columnDecls := columnFiles(head)
 	return map[string][]byte{
+		"column_amd64.s": columns, "column_amd64.go": columnDecls,
 		"gemm_amd64.s": s.Bytes(), "gemm_amd64.go": src,
 		"bf16_amd64.s": halfText.Bytes(), "bf16_amd64.go": halfDecls.Bytes(),
 		"vector_amd64.s": text, "vector_amd64.go": decls, "vector_other.go": other,
