@@ -8,8 +8,12 @@ const (
 	lstmExamples = 8
 
 	// lstmGroup is how many examples go through all steps together on one thread at
-	// most: enough rows for the product, few enough that their gates stay cached.
+	// most: enough rows for the product with the hidden state.
 	lstmGroup = 32
+
+	// lstmGates is about how many gates a group makes room for ahead of the steps
+	// that use them: what stays in the second-level cache.
+	lstmGates = 1 << 17
 )
 
 // LSTM runs x[N,T,in] through one layer from a zero state and returns every
@@ -28,7 +32,10 @@ func (t *Tape[T]) LSTM(x, wih, whh, b *Tensor[T]) *Tensor[T] {
 	n, steps, in, h := x.Shape[0], x.Shape[1], x.Shape[2], whh.Shape[1]
 	g4 := 4 * h
 	y := t.output(n, steps, h)
-	kept := lstmBack[T]{y: y, x: x, wih: wih, whh: whh, b: b, gates: t.workspace(n, steps, g4), cells: t.workspace(n, steps, h)}
+	kept := lstmBack[T]{y: y, x: x, wih: wih, whh: whh, b: b}
+	if t.recording {
+		kept.gates, kept.cells = t.output(n, steps, g4), t.output(n, steps, h)
+	}
 	kept.block = t.block(n, steps*max(in, g4), lstmExamples)
 	w := t.lstmWeights(wih, whh, true)
 	bias, zeros := t.read(b, 0, g4), t.floats.Get(h)
@@ -40,39 +47,48 @@ func (t *Tape[T]) LSTM(x, wih, whh, b *Tensor[T]) *Tensor[T] {
 		*f = lstmForward[T]{
 			lstmShape: t.lstmShape(to-from, steps, in, h), w: w, tape: t,
 			x: t.operand(given), bias: bias, zeros: zeros, y: t.room(y, from*steps*h, to*steps*h),
-			gates: t.room(kept.gates, from*steps*g4, to*steps*g4), cells: t.room(kept.cells, from*steps*h, to*steps*h),
+		}
+		if t.recording {
+			f.gates, f.cells = t.room(kept.gates, from*steps*g4, to*steps*g4), t.room(kept.cells, from*steps*h, to*steps*h)
+		} else {
+			f.heldGates, f.heldCells = f.ahead, 1
+			f.gates, f.cells = t.floats.Get((to-from)*f.heldGates*g4), t.floats.Get((to-from)*h)
 		}
 		t.math.EachJob(f.groups, f)
 		t.keep(y, from*steps*h, f.y)
-		t.save(kept.gates, from*steps*g4, f.gates)
-		t.save(kept.cells, from*steps*h, f.cells)
+		if t.recording {
+			t.keep(kept.gates, from*steps*g4, f.gates)
+			t.keep(kept.cells, from*steps*h, f.cells)
+		} else {
+			t.floats.Put(f.gates)
+			t.floats.Put(f.cells)
+		}
 		t.done(x, given)
 		*f = lstmForward[T]{}
 	}
 	t.floats.Put(zeros)
 	t.done(b, bias)
 	w.release(t, wih, whh)
-	if !t.recording {
-		t.Free(kept.gates)
-		t.Free(kept.cells)
-	}
 	return record(t, y, kept, x, wih, whh, b)
 }
 
 // lstmShape is how many examples there are and how they are grouped.
 type lstmShape[T kernel.Float] struct {
-	n, steps, in, h int
-	groups          int
-	at              [4]int // where in a row of gates, in multiples of h, i, f, g and o lie
+	n, steps, in, h      int
+	groups               int
+	ahead                int    // of how many steps the products with x are made at a time
+	heldGates, heldCells int    // of how many steps of an example there is room for gates and cells
+	at                   [4]int // where in a row of gates, in multiples of h, i, f, g and o lie
 }
 
 func (t *Tape[T]) lstmShape(n, steps, in, h int) lstmShape[T] {
 	threads := t.pool.Threads()
-	s := lstmShape[T]{n: n, steps: steps, in: in, h: h, at: t.hooks.faults.gates}
+	s := lstmShape[T]{n: n, steps: steps, in: in, h: h, heldGates: steps, heldCells: steps, at: t.hooks.faults.gates}
 	s.groups = min((n+threads*lstmGroup-1)/(threads*lstmGroup)*threads, n)
 	if t.hooks.inner != nil || t.hooks.operand != nil {
 		s.groups = 1 // hooks see all in one order, whatever the threads
 	}
+	s.ahead = min(max(lstmGates*s.groups/(n*4*h), 1), steps)
 	return s
 }
 
@@ -81,19 +97,22 @@ func (s *lstmShape[T]) group(i int) (from, to int) {
 	return s.n * i / s.groups, s.n * (i + 1) / s.groups
 }
 
-// step is step number of the examples from from to to.
-func (s *lstmShape[T]) step(gates, cells, zeros []T, number, from, to int) kernel.LSTMStep[T] {
-	r, g4 := from*s.steps+number, 4*s.h
-	z, gate := gates[r*g4:], func(k int) int { return s.at[k] * s.h }
-	step := kernel.LSTMStep[T]{
-		Rows: to - from, H: s.h, I: z[gate(0):], F: z[gate(1):], G: z[gate(2):], O: z[gate(3):],
-		Before: zeros, C: cells[r*s.h:], NoBefore: number == 0,
-		Gates: s.steps * g4, Cells: s.steps * s.h, Hidden: s.steps * s.h,
+// gate and cell are where the gates and the cell of step s of example e begin.
+func (s *lstmShape[T]) gate(e, step int) int { return (e*s.heldGates + step%s.heldGates) * 4 * s.h }
+func (s *lstmShape[T]) cell(e, step int) int { return (e*s.heldCells + step%s.heldCells) * s.h }
+
+// step is a step of the examples from from to to.
+func (s *lstmShape[T]) step(gates, cells, zeros []T, step, from, to int) kernel.LSTMStep[T] {
+	z, part := gates[s.gate(from, step):], func(k int) int { return s.at[k] * s.h }
+	k := kernel.LSTMStep[T]{
+		Rows: to - from, H: s.h, I: z[part(0):], F: z[part(1):], G: z[part(2):], O: z[part(3):],
+		Before: zeros, C: cells[s.cell(from, step):], NoBefore: step == 0,
+		Gates: s.heldGates * 4 * s.h, Cells: s.heldCells * s.h, Hidden: s.steps * s.h,
 	}
-	if number > 0 {
-		step.Before = cells[(r-1)*s.h:]
+	if step > 0 {
+		k.Before = cells[s.cell(from, step-1):]
 	}
-	return step
+	return k
 }
 
 // lstmWeights are both weights as products read them, packed once per pass.
@@ -138,15 +157,16 @@ type lstmForward[T kernel.Float] struct {
 // Do is group i on the thread of l.
 func (f *lstmForward[T]) Do(l *kernel.Lane[T], i int) {
 	from, to := f.group(i)
-	g4, h, steps := 4*f.h, f.h, f.steps
-	l.MulBias((to-from)*steps, g4, f.in, kernel.Rows(f.x[from*steps*f.in:], f.in), f.w.input, f.gates[from*steps*g4:], g4, f.bias)
-	for s := range steps {
-		r := from*steps + s
+	for s := range f.steps {
+		if s%f.ahead == 0 {
+			f.products(l, s, min(s+f.ahead, f.steps), from, to)
+		}
+		r := from*f.steps + s
 		if s > 0 {
-			l.Mul(to-from, g4, h, kernel.Rows(f.y[(r-1)*h:], steps*h), f.w.hidden, f.gates[r*g4:], steps*g4, true)
+			l.Mul(to-from, 4*f.h, f.h, kernel.Rows(f.y[(r-1)*f.h:], f.steps*f.h), f.w.hidden, f.gates[f.gate(from, s):], f.heldGates*4*f.h, true)
 		}
 		step := f.step(f.gates, f.cells, f.zeros, s, from, to)
-		step.Y = f.y[r*h:]
+		step.Y = f.y[r*f.h:]
 		step.Forward()
 		if f.tape.format != 0 || f.tape.hooks.inner != nil {
 			f.after(s, from, to)
@@ -154,15 +174,27 @@ func (f *lstmForward[T]) Do(l *kernel.Lane[T], i int) {
 	}
 }
 
+// products sets the gates of steps s to end to the products with x, plus bias.
+func (f *lstmForward[T]) products(l *kernel.Lane[T], s, end, from, to int) {
+	g4 := 4 * f.h
+	if end-s == f.steps {
+		l.MulBias((to-from)*f.steps, g4, f.in, kernel.Rows(f.x[from*f.steps*f.in:], f.in), f.w.input, f.gates[f.gate(from, 0):], g4, f.bias)
+		return
+	}
+	for e := from; e < to; e++ {
+		l.MulBias(end-s, g4, f.in, kernel.Rows(f.x[(e*f.steps+s)*f.in:], f.in), f.w.input, f.gates[f.gate(e, s):], g4, f.bias)
+	}
+}
+
 // after rounds the hidden state of a step and shows it to the hook.
 func (f *lstmForward[T]) after(s, from, to int) {
 	for e := from; e < to; e++ {
-		r := e*f.steps + s
-		f.tape.round(f.y[r*f.h:][:f.h])
+		y := f.y[(e*f.steps+s)*f.h:][:f.h]
+		f.tape.round(y)
 		if inner := f.tape.hooks.inner; inner != nil {
-			inner(f.gates[r*4*f.h:][:4*f.h])
-			inner(f.cells[r*f.h:][:f.h])
-			inner(f.y[r*f.h:][:f.h])
+			inner(f.gates[f.gate(e, s):][:4*f.h])
+			inner(f.cells[f.cell(e, s):][:f.h])
+			inner(y)
 		}
 	}
 }
