@@ -150,6 +150,8 @@ type headsBack[T kernel.Float] struct {
 	block   int
 }
 
+func (o *headsBack[T]) reads(x *Tensor[T]) bool { return x == o.qkv }
+
 func (o *headsBack[T]) back(t *Tape[T]) {
 	y, qkv, heads := o.y, o.qkv, o.heads
 	n, steps, d := qkv.Shape[0], qkv.Shape[1], qkv.Shape[2]/3
