@@ -70,3 +70,27 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkImages trains the larger networks on images, as they are shipped.
+func BenchmarkImages(b *testing.B) {
+	for name, batch := range map[string]int{"ImageCnn32px": 32, "ImageCnn64px": 16, "ResNet18Cifar": 8} {
+		spec, ok := workloads.Find(name)
+		if !ok {
+			b.Fatalf("%s is not shipped", name)
+		}
+		for threads := 1; threads <= 2; threads++ {
+			b.Run(fmt.Sprintf("%s/batch=%d/threads=%d", name, batch, threads), func(b *testing.B) {
+				set := workloads.DefaultSettings()
+				set.Batch, set.Threads = batch, threads
+				p := resolve(b, spec, set)
+				e := engineOf[float32](b, jobOf(b, p, set, backends.ForTime))
+				for i := 0; b.Loop(); i++ {
+					if err := e.step(i % p.Data.Batches); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(p.Work.ModelFLOPs)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+			})
+		}
+	}
+}
