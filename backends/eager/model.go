@@ -2,6 +2,7 @@ package eager
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dlbench/dlbench/backends"
 	"github.com/dlbench/dlbench/backends/eager/kernel"
@@ -22,6 +23,7 @@ type model[T kernel.Float] struct {
 	program workloads.Program
 	params  map[string]*Tensor[T]
 	byOp    [][]*Tensor[T] // parameters of each op in the order of Program.Params
+	toReLU  []bool         // by op: a ReLU right after it is all that reads its output
 	lastUse []int          // by op: the last op that reads its output
 	values  []*Tensor[T]   // of the pass that is running
 
@@ -78,6 +80,10 @@ func newModel[T kernel.Float](p workloads.Program, params map[string]*Tensor[T])
 	if n := len(p.Ops); n > 0 {
 		m.lastUse[n-1] = n // the logits
 	}
+	m.toReLU = make([]bool, len(p.Ops))
+	for i := range len(p.Ops) - 1 {
+		m.toReLU[i] = p.Ops[i+1].Op == workloads.OpReLU && m.lastUse[i] == i+1 && slices.Contains(rectifying, p.Ops[i].Op)
+	}
 	next := 0
 	for _, s := range p.Segments {
 		if s.First < next || s.Last < s.First || s.Last >= len(p.Ops)-1 {
@@ -118,6 +124,7 @@ func (m *model[T]) forward(t *Tape[T], b batch[T]) *Tensor[T] {
 // are given up at once, but for what the way back reads if the tape records.
 func (m *model[T]) span(t *Tape[T], first, last int) {
 	for i := first; i <= last; i++ {
+		t.BeforeReLU(m.toReLU[i] && i < last)
 		m.values[i] = m.apply(t, i)
 		for _, in := range m.program.Ops[i].In {
 			switch {

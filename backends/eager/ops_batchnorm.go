@@ -20,6 +20,7 @@ func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum f
 		divisor = max(divisor-1, 1)
 	}
 	y := t.output(x.Shape...)
+	rectify := t.rectifies(y)
 	mean, inv, scale := t.floats.Get(c), t.floats.Get(c), t.floats.Get(c) // inv is 1/sqrt(variance+eps)
 	if t.training {
 		t.moments(x, mean, inv)
@@ -46,7 +47,7 @@ func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum f
 	for from := 0; from < rows; from += block {
 		to := min(from+block, rows)
 		xs, ys := t.read(x, from*c, to*c), t.room(y, from*c, to*c)
-		parallel(t, to-from, normRows(c), normalizeLoop[T]{ys, xs, mean, scale, bs})
+		parallel(t, to-from, normRows(c), normalizeLoop[T]{ys, xs, mean, scale, bs, rectify})
 		t.keep(y, from*c, ys)
 		t.done(x, xs)
 	}
@@ -75,11 +76,19 @@ func (t *Tape[T]) normBlock(rows, c int) int {
 
 type normalizeLoop[T kernel.Float] struct {
 	y, x, mean, scale, shift []T
+	rectify                  bool
 }
 
 func (l *normalizeLoop[T]) run(_, from, to int) {
 	c := len(l.mean)
-	kernel.Normalize(l.y[from*c:to*c], l.x[from*c:to*c], l.mean, l.scale, l.shift)
+	rows := max(1, passElements/c)
+	for ; from < to; from += rows {
+		a, b := from*c, min(from+rows, to)*c
+		kernel.Normalize(l.y[a:b], l.x[a:b], l.mean, l.scale, l.shift)
+		if l.rectify {
+			kernel.ReLU(l.y[a:b], l.y[a:b])
+		}
+	}
 }
 
 // moments sets mean to the mean of each channel of x and squares to the sum of

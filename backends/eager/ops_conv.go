@@ -19,7 +19,7 @@ func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 	packed := t.floats.Get(t.math.FiltersLen(win))
 	t.math.PackFilters(t.operand(weight), packed, win)
 	t.done(w, weight)
-	var e kernel.Epilogue[T]
+	e := kernel.Epilogue[T]{ReLU: t.rectifies(y)}
 	if b != nil {
 		e.Bias = t.read(b, 0, win.F)
 	}

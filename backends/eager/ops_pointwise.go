@@ -101,7 +101,12 @@ func span[E any](s []E, a, b int) []E {
 }
 
 // ReLU is max(x, 0), and NaN of NaN; the gradient at 0 is 0.
-func (t *Tape[T]) ReLU(x *Tensor[T]) *Tensor[T] { return t.pointwise(x, relu[T]{}, false, true) }
+func (t *Tape[T]) ReLU(x *Tensor[T]) *Tensor[T] {
+	if x.rectified {
+		return t.rectified(x)
+	}
+	return t.pointwise(x, relu[T]{}, false, true)
+}
 
 type relu[T kernel.Float] struct{}
 
@@ -127,12 +132,13 @@ func (gelu[T]) back(dx, dy, x, _ []T) { kernel.GELUBack(dx, dy, x) }
 // Add is the sum of two equal shapes.
 func (t *Tape[T]) Add(a, b *Tensor[T]) *Tensor[T] {
 	y := t.output(a.Shape...)
+	rectify := t.rectifies(y)
 	n := y.len()
 	block := t.block(n, 1, 1)
 	for from := 0; from < n; from += block {
 		to := min(from+block, n)
 		as, bs, ys := t.read(a, from, to), t.read(b, from, to), t.room(y, from, to)
-		parallel(t, to-from, pointGrain, addLoop[T]{ys, as, bs})
+		parallel(t, to-from, pointGrain, addLoop[T]{ys, as, bs, rectify})
 		t.keep(y, from, ys)
 		t.done(a, as)
 		t.done(b, bs)
@@ -140,12 +146,25 @@ func (t *Tape[T]) Add(a, b *Tensor[T]) *Tensor[T] {
 	return record(t, y, addBack[T]{y, a, b}, a, b)
 }
 
-type addLoop[T kernel.Float] struct{ y, a, b []T }
-
-func (l *addLoop[T]) run(_, i, j int) {
-	copy(l.y[i:j], l.a[i:j])
-	kernel.Add(l.y[i:j], l.b[i:j])
+type addLoop[T kernel.Float] struct {
+	y, a, b []T
+	rectify bool
 }
+
+func (l *addLoop[T]) run(_, from, to int) {
+	for i := from; i < to; i += passElements {
+		j := min(i+passElements, to)
+		copy(l.y[i:j], l.a[i:j])
+		kernel.Add(l.y[i:j], l.b[i:j])
+		if l.rectify {
+			kernel.ReLU(l.y[i:j], l.y[i:j])
+		}
+	}
+}
+
+// passElements is how many elements an op of several passes takes at a time: they
+// stay in the first-level cache.
+const passElements = 2048
 
 type addBack[T kernel.Float] struct{ y, a, b *Tensor[T] }
 

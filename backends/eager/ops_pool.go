@@ -21,7 +21,7 @@ func (t *Tape[T]) MaxPool2D(x *Tensor[T], side, stride int) *Tensor[T] {
 		t.keep(y, first*out, ys)
 		t.done(x, xs)
 	}
-	return record(t, y, maxPoolBack[T]{y, x, from, p, block}, x)
+	return record(t, y, maxPoolBack[T]{y, x, from, p, block, t.isRectified(x)}, x)
 }
 
 // maxLoop pools rows of windows.
@@ -39,18 +39,27 @@ type maxPoolBack[T kernel.Float] struct {
 	from  []int32
 	p     kernel.Pooling
 	block int
+	masks bool // x came from a ReLU, whose mask this way back may apply
 }
 
-func (o *maxPoolBack[T]) reads(*Tensor[T]) bool { return false }
+func (o *maxPoolBack[T]) reads(x *Tensor[T]) bool { return x == o.y && o.masks }
 
 func (o *maxPoolBack[T]) back(t *Tape[T]) {
+	o.x.masked = o.masks && !o.x.written && t.isRectified(o.x) // nothing else read x
 	g := t.gradientOf(o.x)
 	n := o.x.Shape[0]
 	in, out := o.x.len()/n, o.y.len()/n
 	for first := 0; first < n; first += o.block {
 		end := min(first+o.block, n)
 		dys, dxs := t.readGrad(o.y, first*out, end*out), t.gradRoom(g, first*in, end*in)
-		parallel(t, end-first, 1+pointGrain/in, maxBackLoop[T]{dxs, dys, o.from[first*out:], o.p, g.add})
+		l := maxBackLoop[T]{dx: dxs, dy: dys, from: o.from[first*out:], p: o.p, add: g.add}
+		if o.x.masked {
+			l.mask = t.read(o.y, first*out, end*out)
+		}
+		parallel(t, end-first, 1+pointGrain/in, l)
+		if o.x.masked {
+			t.done(o.y, l.mask)
+		}
 		t.keepGrad(g, first*in, dxs)
 		t.doneGrad(o.y, dys)
 	}
@@ -60,12 +69,18 @@ func (o *maxPoolBack[T]) back(t *Tape[T]) {
 // maxBackLoop takes whole images.
 type maxBackLoop[T kernel.Float] struct {
 	dx, dy []T
+	mask   []T // zeroes dy where it is zero; nil: none
 	from   []int32
 	p      kernel.Pooling
 	add    bool
 }
 
 func (l *maxBackLoop[T]) run(_, i0, i1 int) {
+	if l.mask != nil {
+		oh, ow := l.p.Out()
+		a, b := i0*oh*ow*l.p.C, i1*oh*ow*l.p.C
+		kernel.ReLUBack(l.dy[a:b], l.dy[a:b], l.mask[a:b])
+	}
 	kernel.MaxPoolBack(l.dx, l.dy, l.from, &l.p, i0, i1, l.add)
 }
 

@@ -15,6 +15,7 @@ func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 	in, units := w.Shape[1], w.Shape[0]
 	rows := x.len() / in
 	y := t.outputLast(x, units)
+	rectify := t.rectifies(y)
 	block, columns := t.block(rows, max(in, units), denseRows), t.block(units, in, denseUnits)
 	var bias []T
 	if b != nil {
@@ -27,7 +28,7 @@ func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 		for u := 0; u < units; u += columns {
 			end := min(u+columns, units)
 			ws := t.read(w, u*in, end*in)
-			e := kernel.Epilogue[T]{Bias: span(bias, u, end)}
+			e := kernel.Epilogue[T]{Bias: span(bias, u, end), ReLU: rectify}
 			t.math.MulEpilogue(to-from, end-u, in, kernel.Rows(xs, in), kernel.Rows(t.operand(ws), in).T(), ys[u:], units, e)
 			t.done(w, ws)
 		}

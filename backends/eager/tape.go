@@ -35,6 +35,7 @@ type Tape[T kernel.Float] struct {
 
 	recording bool // ops are recorded for the way back
 	replaying bool // ops run for the second time, to restore dropped activations
+	rectify   bool // the next op's output is for a ReLU alone
 	training  bool // dropout drops, batch normalisation uses the batch
 	frozen    bool // running statistics stay as they are
 

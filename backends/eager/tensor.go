@@ -11,14 +11,16 @@ type Tensor[T kernel.Float] struct {
 	Shape []int
 	Data  []T
 
-	half     []uint16
-	grad     []T
-	halfGrad []uint16   // instead of grad on a tape with a 16-bit format, but of variables
-	written  bool       // the gradient holds something to add to
-	leaf     bool       // grad is the owner's and outlives the step
-	needs    bool       // a gradient is wanted
-	readers  int        // ops that read the elements on the way back
-	buf      *buffer[T] // nil: the elements are not the tape's to free
+	half      []uint16
+	grad      []T
+	halfGrad  []uint16   // instead of grad on a tape with a 16-bit format, but of variables
+	written   bool       // the gradient holds something to add to
+	leaf      bool       // grad is the owner's and outlives the step
+	needs     bool       // a gradient is wanted
+	readers   int        // ops that read the elements on the way back
+	rectified bool       // max(x, 0) has been taken (peephole.go)
+	masked    bool       // so has the gradient's mask
+	buf       *buffer[T] // nil: the elements are not the tape's to free
 
 	dims [4]int    // what Shape views, as far as that is room enough
 	own  buffer[T] // what buf points to in the tensor that took the memory
