@@ -166,7 +166,8 @@ class Graph(Model):
             gradients = [g / self.scale for g in gradients]
             optimizer = v1.mixed_precision.MixedPrecisionLossScaleOptimizer(optimizer, scale)
         if self.accumulated == 1:
-            self.update = tf.group(optimizer.apply_gradients(zip(gradients, self.trained)), *self.moves)
+            with tensorflow_ops.differentiated(self.network, gradients):
+                self.update = tf.group(optimizer.apply_gradients(zip(gradients, self.trained)), *self.moves)
             sums = []
         else:
             sums = [v1.get_variable("sum/" + v.op.name, v.shape, v.dtype, v1.zeros_initializer(), trainable=False, use_resource=True) for v in self.trained]

@@ -148,7 +148,8 @@ class Built(Model):
         loss, gradients, moved = self._differentiated(x, y)
         for variable, value in moved:
             variable.assign(value)
-        self.optimizer.apply(gradients, self.trained)
+        with tensorflow_ops.differentiated(self.network, gradients):
+            self.optimizer.apply(gradients, self.trained)
         return loss
 
     def _accumulate(self, x, y):
