@@ -52,7 +52,7 @@ def differentiated(network, gradients):
     """The context in which gradients are applied: after all of them are there, if
     segments are recomputed. Otherwise a weight's update may overtake the gradient of
     its layer's input, which reads the weight anew, in spite of the control edges of
-    tf.function: seen in 3 of 100 processes on a busy machine (TensorFlow 2.21), in
+    tf.function: seen in 3 of some 90 processes on a busy machine (TensorFlow 2.21), in
     the attention classifier with 2 segments, each time with the same wrong result."""
     return tf.control_dependencies(gradients if network.segments else [])
 
