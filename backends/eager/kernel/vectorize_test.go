@@ -166,3 +166,12 @@ func TestFunctionsKeepTheirBounds(t *testing.T) {
 	portably(func() { check(t) })
 	eachLevel(t, check)
 }
+
+// The offsets that asm/vector.go knows.
+func TestLayoutOfVectorArguments(t *testing.T) {
+	var a vectorArgs
+	got := [...]uintptr{unsafe.Offsetof(a.n), unsafe.Offsetof(a.rows), unsafe.Offsetof(a.main), unsafe.Offsetof(a.slices), unsafe.Offsetof(a.strides), unsafe.Offsetof(a.factors)}
+	if unsafe.Sizeof(uintptr(0)) == 8 && got != [...]uintptr{0, 8, 16, 24, 120, 216} {
+		t.Errorf("the fields lie at %v", got)
+	}
+}
