@@ -39,10 +39,11 @@ func (m Matrix16) T() Matrix16 {
 const columns16 = 32
 
 // Block sizes, in elements: a panel of B (depth16 x 32) stays in the first-level
-// cache, a block of A (rows16 x depth16) in the second.
+// cache, a block of A (rows16 x depth16) and the panels of wide16 columns in the second.
 const (
 	depth16 = 512
 	rows16  = 224
+	wide16  = 512
 )
 
 // call16 is what a micro-kernel of bfloat16 computes on rows x 32 of C. Strides
@@ -55,6 +56,7 @@ type call16 struct {
 	steps            int // pairs, or for tile16.contiguous groups of deep
 	flags            int // flagAcc
 	mask             uint64
+	segs, segA       int // segments of the depth, and bytes from one to the next of A; 1 for tile16.contiguous
 }
 
 // tile16 is a family of micro-kernels of bfloat16.
@@ -78,8 +80,8 @@ func plainDot16(c *call16, rows int) {
 		to := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(c.c), r*c.rowC)), bits.Len64(c.mask))
 		for j := range to {
 			var sum float32
-			for p := range c.steps {
-				x := *(*uint32)(unsafe.Add(unsafe.Pointer(c.a), r*c.rowA+p*c.colA))
+			for p := range c.segs * c.steps {
+				x := *(*uint32)(unsafe.Add(unsafe.Pointer(c.a), p/c.steps*c.segA+r*c.rowA+p%c.steps*c.colA))
 				y := *(*uint32)(unsafe.Add(unsafe.Pointer(c.b), 4*(p*columns16+j)))
 				sum += fromBits(x<<16) * fromBits(y<<16)
 				sum += fromBits(x&^0xffff) * fromBits(y&^0xffff)
@@ -114,6 +116,9 @@ type MathBF16 struct {
 	tile    *tile16
 	lanes   []*lane16
 	product product16 // that is running
+	sweep   sweep16   // that is running, and so below
+	weight  weight16
+	pack    pack16
 }
 
 // lane16 multiplies on one thread. It holds that thread's packing buffers.
@@ -179,6 +184,13 @@ func (p *product16) Part(i int) {
 
 // mul computes rows i0 to i1 and columns j0 to j1 of C.
 func (l *lane16) mul(i0, i1, j0, j1 int, p *product16) {
+	for jc := j0; jc < j1; jc += wide16 {
+		l.columns(i0, i1, jc, min(jc+wide16, j1), p)
+	}
+}
+
+// columns is mul on columns whose packed panels lie in the second-level cache.
+func (l *lane16) columns(i0, i1, j0, j1 int, p *product16) {
 	t := l.tile
 	panels := (j1 - j0 + columns16 - 1) / columns16
 	for pc := 0; pc < p.k; pc += depth16 {
@@ -193,7 +205,7 @@ func (l *lane16) mul(i0, i1, j0, j1 int, p *product16) {
 		for ic := i0; ic < i1; ic += rows16 {
 			mc := min(rows16, i1-ic)
 			w := &l.call
-			*w = call16{rowC: 4 * p.ldc, steps: pairs}
+			*w = call16{rowC: 4 * p.ldc, steps: pairs, segs: 1}
 			if t.contiguous {
 				w.steps = 2 * pairs / t.deep
 			}

@@ -108,7 +108,7 @@ func TestCall16Layout(t *testing.T) {
 	var c call16
 	for i, offset := range []uintptr{
 		unsafe.Offsetof(c.a), unsafe.Offsetof(c.b), unsafe.Offsetof(c.c), unsafe.Offsetof(c.rowA), unsafe.Offsetof(c.colA),
-		unsafe.Offsetof(c.rowC), unsafe.Offsetof(c.steps), unsafe.Offsetof(c.flags), unsafe.Offsetof(c.mask),
+		unsafe.Offsetof(c.rowC), unsafe.Offsetof(c.steps), unsafe.Offsetof(c.flags), unsafe.Offsetof(c.mask), unsafe.Offsetof(c.segs), unsafe.Offsetof(c.segA),
 	} {
 		if unsafe.Sizeof(c.steps) == 8 && offset != uintptr(8*i) {
 			t.Errorf("field %d lies at %d", i, offset)

@@ -23,3 +23,21 @@ func TestBF16StaysInside(t *testing.T) {
 		}
 	})
 }
+
+// Neither does a convolution.
+func TestConvBF16StaysInside(t *testing.T) {
+	each16(t, func(t *testing.T, k *tile16) {
+		x := newBF16(threads(t, 1), k)
+		if x.tile.contiguous {
+			return
+		}
+		r := rand.New(rand.NewPCG(43, 44))
+		room16, free16 := guarded[uint16](t)
+		room32, free32 := guarded[float32](t)
+		for range 40 {
+			convCase16(t, r, x, room16, room32)
+			free16()
+			free32()
+		}
+	})
+}

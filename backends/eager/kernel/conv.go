@@ -97,7 +97,7 @@ func (g *sweep) inside() bool {
 }
 
 // pad copies rows from to to of the padded image from image src to dst.
-func pad[T Float](dst, src []T, g *sweep, from, to int) {
+func pad[T any](dst, src []T, g *sweep, from, to int) {
 	_, w := g.padded()
 	x0, x1 := max(0, g.left), min(g.w, g.left+w) // columns of the image that are copied
 	if x1 < x0 {

@@ -20,6 +20,8 @@ const (
 	call16Steps // of the loop over k
 	call16Flags
 	call16Mask
+	call16Segs // segments of the depth
+	call16SegA // from one to the next in A, in bytes
 )
 
 // bytesOf is the directive for the bytes of one instruction, which the comment names.
@@ -53,7 +55,8 @@ const bf16Rows = 14
 // bf16 writes the micro-kernels of VDPBF16PS and their declarations: for 1 to 14
 // rows of A and 32 columns of B, C[r, j] = or += the sum over pairs p of
 // A[r, 2p] B[2p, j] + A[r, 2p+1] B[2p+1, j]. A pair of A is a 32-bit word; the words
-// lie rowA and colA bytes apart. B is packed: for each pair 32 words. Columns of C
+// lie rowA and colA bytes apart, and so for segs segments segA bytes apart. B is packed: for
+// each pair 32 words, segment behind segment. Columns of C
 // whose mask bit is 0 are neither read nor written.
 func bf16(s, g *bytes.Buffer) {
 	for rows := 1; rows <= bf16Rows; rows++ {
@@ -68,18 +71,21 @@ func dotKernel(s *bytes.Buffer, rows int) {
 	p := func(f string, args ...any) { fmt.Fprintf(s, "\t"+f+"\n", args...) }
 	fmt.Fprintf(s, "\nTEXT ·dotBF16x%d(SB), NOSPLIT, $0-8\n", rows)
 	p("MOVQ c+0(FP), DI")
-	p("MOVQ %d(DI), SI", call16A)
+	p("MOVQ %d(DI), BX", call16A)
 	p("MOVQ %d(DI), DX", call16B)
+	p("MOVQ %d(DI), AX", call16Segs)
 	p("MOVQ %d(DI), %s", call16RowA, regRow)
 	p("LEAQ (%[1]s)(%[1]s*2), %[2]s", regRow, regRow3)
 	p("LEAQ (%[1]s)(%[1]s*4), %[2]s", regRow, regRow5)
-	p("LEAQ (%s)(%s*2), %s", regRow5, regRow, regA7) // 7 rows
-	p("ADDQ SI, %s", regA7)
 	p("MOVQ %d(DI), %s", call16ColA, regCol)
-	p("MOVQ %d(DI), CX", call16Steps)
 	for r := range 2 * rows {
 		p("VPXORQ Z%[1]d, Z%[1]d, Z%[1]d", r)
 	}
+	fmt.Fprint(s, "segment:\n")
+	p("MOVQ BX, SI")
+	p("LEAQ (%s)(%s*2), %s", regRow5, regRow, regA7) // 7 rows
+	p("ADDQ SI, %s", regA7)
+	p("MOVQ %d(DI), CX", call16Steps)
 	fmt.Fprint(s, "\tPCALIGN $32\nloop:\n")
 	p("VMOVDQU32 (DX), Z28")
 	p("VMOVDQU32 64(DX), Z29")
@@ -94,6 +100,9 @@ func dotKernel(s *bytes.Buffer, rows int) {
 	p("ADDQ $128, DX")
 	p("DECQ CX")
 	p("JNZ loop")
+	p("ADDQ %d(DI), BX", call16SegA)
+	p("DECQ AX")
+	p("JNZ segment")
 	p("MOVQ %d(DI), R8", call16C)
 	p("MOVQ %d(DI), R9", call16RowC)
 	p("MOVQ %d(DI), AX", call16Mask)
