@@ -15,14 +15,30 @@ func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 	oh, ow := win.Out()
 	y := t.output(n, oh, ow, win.F)
 	block := t.block(n, max(in, out), 1)
-	weight := t.read(w, 0, w.len())
-	packed := t.floats.Get(t.math.FiltersLen(win))
-	t.math.PackFilters(t.operand(weight), packed, win)
-	t.done(w, weight)
 	e := kernel.Epilogue[T]{ReLU: t.rectifies(y)}
 	if b != nil {
 		e.Bias = t.read(b, 0, win.F)
 	}
+	if m := t.pairs(x, w); m != nil && m.Convolves(win) {
+		t.convPairs(m, x, w, y, win, block, e)
+	} else {
+		t.convWide(x, w, y, win, block, e)
+	}
+	way := convBack[T]{y, x, w, b, *win, block}
+	if b == nil {
+		return record(t, y, way, x, w)
+	}
+	t.done(b, e.Bias)
+	return record(t, y, way, x, w, b)
+}
+
+// convWide is Conv2D on elements in full width.
+func (t *Tape[T]) convWide(x, w, y *Tensor[T], win *kernel.Window, block int, e kernel.Epilogue[T]) {
+	n, in, out := x.Shape[0], win.In(), win.Len()
+	weight := t.read(w, 0, w.len())
+	packed := t.floats.Get(t.math.FiltersLen(win))
+	t.math.PackFilters(t.operand(weight), packed, win)
+	t.done(w, weight)
 	for from := 0; from < n; from += block {
 		to := min(from+block, n)
 		xs, ys := t.read(x, from*in, to*in), t.room(y, from*out, to*out)
@@ -31,12 +47,6 @@ func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 		t.done(x, xs)
 	}
 	t.floats.Put(packed)
-	way := convBack[T]{y, x, w, b, *win, block}
-	if b == nil {
-		return record(t, y, way, x, w)
-	}
-	t.done(b, e.Bias)
-	return record(t, y, way, x, w, b)
 }
 
 // convBack is the way back of Conv2D, in blocks of that many images.
@@ -65,6 +75,10 @@ func (o *convBack[T]) back(t *Tape[T]) {
 			accumulate(db, f, T(l.total(f)), add)
 		}
 		t.floats.Put(l.sums)
+	}
+	if m := t.pairs(x, w); m != nil && y.halfGrad != nil && m.Convolves(win) {
+		t.convBackPairs(m, o, dw, addW)
+		return
 	}
 	if x.needs {
 		dx = t.gradientOf(x)

@@ -21,19 +21,11 @@ func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 	if b != nil {
 		bias = t.read(b, 0, units)
 	}
-	for from := 0; from < rows; from += block {
-		to := min(from+block, rows)
-		given, ys := t.read(x, from*in, to*in), t.room(y, from*units, to*units)
-		xs := t.operand(given)
-		for u := 0; u < units; u += columns {
-			end := min(u+columns, units)
-			ws := t.read(w, u*in, end*in)
-			e := kernel.Epilogue[T]{Bias: span(bias, u, end), ReLU: rectify}
-			t.math.MulEpilogue(to-from, end-u, in, kernel.Rows(xs, in), kernel.Rows(t.operand(ws), in).T(), ys[u:], units, e)
-			t.done(w, ws)
-		}
-		t.keep(y, from*units, ys)
-		t.done(x, given)
+	e := kernel.Epilogue[T]{Bias: bias, ReLU: rectify}
+	if m := t.pairs(x, w); m != nil {
+		t.densePairs(m, x, w, y, block, e)
+	} else {
+		t.denseWide(x, w, y, block, columns, e)
 	}
 	way := denseBack[T]{y, x, w, b, block, columns}
 	if b == nil {
@@ -41,6 +33,26 @@ func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 	}
 	t.done(b, bias)
 	return record(t, y, way, x, w, b)
+}
+
+// denseWide is Dense on elements in full width.
+func (t *Tape[T]) denseWide(x, w, y *Tensor[T], block, columns int, epilogue kernel.Epilogue[T]) {
+	in, units := w.Shape[1], w.Shape[0]
+	rows := x.len() / in
+	for from := 0; from < rows; from += block {
+		to := min(from+block, rows)
+		given, ys := t.read(x, from*in, to*in), t.room(y, from*units, to*units)
+		xs := t.operand(given)
+		for u := 0; u < units; u += columns {
+			end := min(u+columns, units)
+			ws := t.read(w, u*in, end*in)
+			e := kernel.Epilogue[T]{Bias: span(epilogue.Bias, u, end), ReLU: epilogue.ReLU}
+			t.math.MulEpilogue(to-from, end-u, in, kernel.Rows(xs, in), kernel.Rows(t.operand(ws), in).T(), ys[u:], units, e)
+			t.done(w, ws)
+		}
+		t.keep(y, from*units, ys)
+		t.done(x, given)
+	}
 }
 
 // denseBack is the way back of Dense, in blocks of that many rows and units.
@@ -63,6 +75,15 @@ func (o *denseBack[T]) back(t *Tape[T]) {
 	}
 	if b != nil && b.needs {
 		db, addB = t.gradOf(b)
+	}
+	if m := t.pairs(x, w); m != nil && y.halfGrad != nil {
+		for from := 0; db != nil && from < rows; from += block {
+			given := t.readGrad(y, from*units, min(from+block, rows)*units)
+			kernel.SumRows(db, given, addB || from > 0)
+			t.doneGrad(y, given)
+		}
+		t.denseBackPairs(m, o, dw, addW)
+		return
 	}
 	if x.needs {
 		dx = t.gradientOf(x)

@@ -20,6 +20,7 @@ type node[T kernel.Float] struct {
 type Tape[T kernel.Float] struct {
 	pool   *pool.Pool
 	math   *kernel.Math[T]
+	bf16   *kernel.MathBF16 // nil until a product of bfloat16 runs
 	floats arena.Arena[T]
 	halves arena.Arena[uint16]
 	ints   arena.Arena[int32]

@@ -31,8 +31,10 @@ func madeByAMD() bool {
 
 var asm16 = []*tile16{
 	{name: "AVX512-BF16", usable: hasDotBF16, mr: len(dotKernels) - 1, deep: 2, run: func(c *call16, rows int) { dotKernels[rows](c) }},
-	{name: "AMX", usable: hasAMX, mr: 32, deep: 32, contiguous: true, run: func(c *call16, _ int) { amxBF16(c, &amxConfig) }},
+	{name: "AMX", usable: hasAMX && agrees(runAMX), mr: 32, deep: 32, contiguous: true, run: runAMX},
 }
+
+func runAMX(c *call16, _ int) { amxBF16(c, &amxConfig) }
 
 var dotKernels = [...]func(*call16){
 	nil, dotBF16x1, dotBF16x2, dotBF16x3, dotBF16x4, dotBF16x5, dotBF16x6, dotBF16x7,

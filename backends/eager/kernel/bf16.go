@@ -94,6 +94,35 @@ func plainDot16(c *call16, rows int) {
 	}
 }
 
+// agrees reports whether a kernel of contiguous rows gives what portable Go does on
+// small integers, of which every sum is exact. A processor of which the kernel was
+// not seen to be right is asked this before the first product.
+func agrees(run func(c *call16, rows int)) bool {
+	const pairs, size = 64, 32 // two groups of 32 deep, or 128
+	a, b := make([]uint32, size*pairs), make([]uint32, pairs*columns16)
+	integer := func(i int) uint32 { return *(*uint32)(unsafe.Pointer(new(float32(i%13 - 6)))) >> 16 }
+	for i := range a {
+		a[i] = integer(7*i) | integer(5*i+1)<<16
+	}
+	for i := range b {
+		b[i] = integer(11*i+i/32) | integer(3*i+2)<<16
+	}
+	got, want := make([]float32, size*columns16), make([]float32, size*columns16)
+	c := call16{a: &a[0], b: &b[0], c: &want[0], rowA: 4 * pairs, colA: 4, rowC: 4 * columns16, steps: pairs, mask: 1<<columns16 - 1, segs: 1}
+	plainDot16(&c, size)
+	c.c, c.steps = &got[0], 2*pairs/32
+	for acc := range 2 {
+		c.flags = acc * flagAcc
+		run(&c, size)
+		for i, v := range got {
+			if v != float32(1+acc)*want[i] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func fromBits(b uint32) float32 { return *(*float32)(unsafe.Pointer(&b)) }
 
 // tiles16 lists the families that were built in, slowest first.

@@ -116,6 +116,23 @@ func TestCall16Layout(t *testing.T) {
 	}
 }
 
+// A kernel that is wrong in one element is not used.
+func TestAgrees(t *testing.T) {
+	for _, k := range modelTile(t) {
+		if !agrees(k.run) {
+			t.Error("AMX on its model does not agree with portable Go")
+		}
+		for _, at := range []int{0, 33, 32*columns16 - 1} {
+			if agrees(func(c *call16, rows int) {
+				k.run(c, rows)
+				unsafe.Slice(c.c, 32*columns16)[at]++
+			}) {
+				t.Errorf("element %d is wrong and was not seen", at)
+			}
+		}
+	}
+}
+
 func made[T any](n int) []T { return make([]T, n) }
 
 // Every family against the definition: sizes around the tiles' edges and beyond the

@@ -48,12 +48,15 @@ var familyWord = map[string]string{"go": "plain Go", "avx2": "AVX2", "avx512": "
 func readable(tile string) string { return familyWord[strings.ToLower(tile)] }
 
 // Kernels says which family does what in this process: "f32-product" and
-// "f64-product" the matrix products (convolutions among them), "f32-vectors" the
-// loops over float32. Where KernelsEnv forced them, "forced" is its value.
+// "f64-product" the matrix products (convolutions among them), "bf16-product" those of
+// dense layers and convolutions in that format, "f32-vectors" the loops over float32. Where KernelsEnv forced them, "forced" is its value.
 func Kernels() map[string]string {
 	k := map[string]string{
 		"f32-product": readable(best32.name), "f64-product": readable(best64.name),
-		"f32-vectors": familyWord[Families[bestLevel()]],
+		"f32-vectors": familyWord[Families[bestLevel()]], "bf16-product": best16.name,
+	}
+	if !FastBF16() {
+		k["bf16-product"] = "widened to f32"
 	}
 	if limit != "" {
 		k["forced"] = limit

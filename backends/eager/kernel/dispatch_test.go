@@ -42,6 +42,9 @@ func TestForcedFamilies(t *testing.T) {
 			t.Fatalf("%q: %v in %q", value, err, out)
 		}
 		has := Kernels()["f32-product"]
+		if value != "" && got.Kernels["bf16-product"] != "widened to f32" {
+			t.Errorf("%s: products of bfloat16 by %s", value, got.Kernels["bf16-product"])
+		}
 		switch {
 		case value == "":
 			if got.Check != "ok" || got.Kernels["forced"] != "" || got.Kernels["f32-product"] != has {
