@@ -122,7 +122,9 @@ func figures(run results.Run) (times map[results.Cell]trials, peaks map[results.
 		}
 	}
 	for _, r := range results.Warm(memory) {
-		if v, ok := peak.Of(*r); ok && r.End == results.EndOK {
+		// A worker that grew by less than the parameters take had kept room from its
+		// import: that says nothing of what a step needs.
+		if v, ok := peak.Of(*r); ok && r.End == results.EndOK && v > float64(r.Work.ParamBytes) {
 			peaks[r.Cell] = max(peaks[r.Cell], v)
 		}
 	}

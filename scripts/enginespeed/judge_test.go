@@ -107,6 +107,21 @@ func TestJudge(t *testing.T) {
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
 
+// A worker that grew by less than its parameters take has no figure.
+func TestPeakBelowParameters(t *testing.T) {
+	c, o := cell("MnistMlp", "train", "f32", engine, 1), cell("MnistMlp", "train", "f32", "jax", 1)
+	run := fixed(map[results.Cell]struct {
+		steps []float64
+		peak  int64
+	}{c: {[]float64{1}, 5}, o: {[]float64{1}, 1}}, c, o)
+	for i := range run.Records {
+		run.Records[i].Work.ParamBytes = 2 << 20
+	}
+	if rows := judge(run); len(rows) != 2 || rows[1].why != "no framework has a figure" {
+		t.Errorf("%+v", rows)
+	}
+}
+
 // A failed engine is a miss, not a row that is left out.
 func TestJudgeWithoutTheEngine(t *testing.T) {
 	c, o := cell("MnistMlp", "train", "f32", engine, 1), cell("MnistMlp", "train", "f32", "jax", 1)
