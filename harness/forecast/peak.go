@@ -54,7 +54,8 @@ func fitMemory(known []Cost) memoryModel {
 	var rest []float64
 	for _, c := range known {
 		rows = append(rows, []float64{mib, mib * math.Log2(1+float64(c.Calls))})
-		rest = append(rest, max(float64(c.above())-held(c), mib))
+		// A rest of next to nothing would rule the fit, whose errors are relative.
+		rest = append(rest, max(float64(c.above())-held(c), 0.45*float64(c.above())))
 	}
 	x := fit(rows, rest)
 	return memoryModel{runtime: x[0] * mib, perDoubling: x[1] * mib}
@@ -86,15 +87,15 @@ func (m memoryModel) distance(want, c Cost) float64 {
 
 // held is what a worker holds of a cell's tensors: parameters with gradients and
 // the optimizer's state, and a quarter more of what they are loaded from; activations
-// that are there at the same time, and half as much again for their gradients and
-// what ops keep besides; the batches.
+// that are there at the same time; the batches. Gradients of activations and what ops
+// keep besides are about what ops save that write over their inputs.
 func held(c Cost) float64 {
 	w := c.Work
 	kept := w.KeptBytes
 	if kept == 0 { // costs of older versions
 		kept = w.ActivationBytes / int64(max(1, c.Cell.Accumulate))
 	}
-	return 1.25*float64(w.ParamBytes+w.GradientBytes+w.OptimizerBytes) + 1.5*float64(kept) + batches*float64(w.InputBytes)
+	return 1.25*float64(w.ParamBytes+w.GradientBytes+w.OptimizerBytes) + float64(kept) + batches*float64(w.InputBytes)
 }
 
 const mib = 1 << 20
