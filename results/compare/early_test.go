@@ -129,6 +129,29 @@ func TestStudyOfSettings(t *testing.T) {
 	}
 }
 
+// Where the baseline is not planned, nothing else ends a study of settings; a cell in
+// one setting still ends at the floor.
+func TestStudyWithoutTheBaseline(t *testing.T) {
+	cells := make([]results.Cell, 5) // eager and PyTorch, PyTorch twice without eager, and JAX alone
+	for i := range cells {
+		cells[i] = resultstest.Cells()[0]
+		if i > 0 {
+			cells[i].Backend = "pytorch"
+		}
+		if i > 1 {
+			cells[i].Allocator = "returning"
+		}
+	}
+	cells[3].Checkpoint = 4
+	cells[4].Backend = "jax"
+	run := resultstest.Run(resultstest.Config{Seed: 1, Rounds: 8, Cells: cells})
+	run.Meta.Baseline, run.Meta.Policy.MaxRounds = "eager", 20
+	got := Undecided(run.Meta, run.Records)
+	if len(got) != 2 || got[0] != cells[2] || got[1] != cells[3] {
+		t.Errorf("measured on after 8 rounds: %v", got)
+	}
+}
+
 // What is detectable does not depend on what was asked before.
 func TestDetectableOfTwoDesigns(t *testing.T) {
 	need := needed(8, 0.05)

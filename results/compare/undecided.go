@@ -6,9 +6,9 @@ import "github.com/dlbench/dlbench/results"
 // the order of the plan. Before the policy's floor of rounds that is every
 // cell that can still have a verdict; from then on the cells of comparisons
 // that are open, the baseline as long as one in its group is; after the cap
-// none. A run that compares nothing itself, but holds a cell in several settings,
-// is made to be asked about them: its cells are measured to the cap. Only
-// complete rounds count.
+// none. A run that compares nothing itself but holds a workload of a backend in several
+// settings is made to be asked about them, and so are such cells where the baseline is not
+// planned: these are measured to the cap. Only complete rounds count.
 func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	a := newAnalyst(meta, done)
 	a.early = nil
@@ -20,13 +20,17 @@ func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	if rounds >= a.policy.MaxRounds {
 		return nil
 	}
-	toTheCap := a.family == 0 && a.studiesSettings()
+	settings, several := a.settings(), false
+	for _, n := range settings {
+		several = several || n > 1
+	}
 	need := map[results.Cell]bool{}
 	for _, g := range a.groups {
 		for _, c := range g.cells {
-			if rounds < a.policy.MinRounds || toTheCap {
+			switch {
+			case rounds < a.policy.MinRounds, several && a.family == 0, g.base == nil && settings[subjectOf(c)] > 1:
 				need[c] = !a.by[c].settled()
-			} else if g.base != nil && c != *g.base && a.open(g, c) {
+			case g.base != nil && c != *g.base && a.open(g, c):
 				need[c], need[*g.base] = true, true
 			}
 		}
@@ -40,20 +44,20 @@ func Undecided(meta results.Meta, done []results.Record) []results.Cell {
 	return cells
 }
 
-// studiesSettings reports whether a backend has a workload in several settings.
-func (a *analyst) studiesSettings() bool {
-	type subject struct{ workload, mode, backend string }
-	seen := map[subject]bool{}
+// subject is a workload on a backend, in whatever settings.
+type subject struct{ workload, mode, backend string }
+
+func subjectOf(c results.Cell) subject { return subject{c.Workload, c.Mode, c.Backend} }
+
+// settings counts in how many settings the run holds each subject.
+func (a *analyst) settings() map[subject]int {
+	n := map[subject]int{}
 	for _, g := range a.groups {
 		for _, c := range g.cells {
-			s := subject{c.Workload, c.Mode, c.Backend}
-			if seen[s] {
-				return true
-			}
-			seen[s] = true
+			n[subjectOf(c)]++
 		}
 	}
-	return false
+	return n
 }
 
 // open reports whether more rounds could still decide a comparison. Trials that
