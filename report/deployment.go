@@ -118,8 +118,9 @@ var aspects = []aspect{
 		best: text{"fewest", "最少"}, why: text{"not recorded in this run: run it again with a newer dlbench", "本次运行没有记录：请用较新的 dlbench 重跑"},
 	},
 	{
-		name: text{"Workloads that run", "能运行的负载"}, how: text{"proven right, of all workloads and modes of the run", "证明结果正确的，占本次运行全部负载与模式"},
-		of: func(e frameworks.Effort) (float64, bool) { return float64(e.Ran), e.Planned > 0 }, show: ranWord, more: true,
+		name: text{"Workloads that run", "能运行的负载"}, how: text{"proven right, of the workloads and modes that the run planned for it", "证明结果正确的，占本次运行为其安排的负载与模式"},
+		over: func(e frameworks.Effort) []int { return e.Over.Planned },
+		of:   func(e frameworks.Effort) (float64, bool) { return float64(e.Ran), e.Planned > 0 }, show: ranWord, more: true,
 		best: text{"most", "最多"}, why: text{"nothing was planned", "没有计划任何单元"},
 	},
 	{

@@ -348,3 +348,29 @@ func TestStandingLinks(t *testing.T) {
 		t.Errorf("%d links, expected every figure to have one", links)
 	}
 }
+
+// Who was planned for fewer workloads has neither run the most of them nor failed to
+// finish the others.
+func TestNotPlannedIsNotUnfinished(t *testing.T) {
+	run := rivals("pytorch", "tensorflow", "jax")
+	gone := func(c results.Cell) bool { return c.Backend == "jax" && c.Workload == "MnistCnn" }
+	run.Meta.Cells = slices.DeleteFunc(run.Meta.Cells, gone)
+	run.Records = slices.DeleteFunc(run.Records, func(r results.Record) bool { return gone(r.Cell) })
+	for i := range run.Records {
+		run.Records[i].Planned = 0
+	}
+	v := newView(run, compare.Analyze(run))
+	for _, row := range v.effortRows() {
+		if row.Name.EN != "Workloads that run" {
+			continue
+		}
+		for i, want := range []string{"3 of 3", "3 of 3", "2 of 2"} {
+			if x := row.Values[i]; x.Value.EN != want || !x.Best.Empty() || x.Over.Empty() == (i == 2) {
+				t.Errorf("%+v, want %s and no best", x, want)
+			}
+		}
+	}
+	if stars := between(t, everything(t, "some", run, compare.Analyze(run)), `<section id="stars"`, "</section>"); !strings.Contains(stars, "not planned for JAX") || strings.Contains(stars, "not finished by") || !strings.Contains(stars, "未安排 JAX") {
+		t.Error("the star table says of a workload that JAX was not planned for what it does not know")
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // quadrant is the articles' chart of deployment tools [F3] with measured axes: to
 // the right the time from a trained model to its first answer, shorter is
-// further; upwards the share of the run's workloads and modes that ran and were
+// further; upwards the share of the workloads and modes planned for it that ran and were
 // proven right. The articles' own points stand behind, on axes of opinion.
 type quadrant struct {
 	Height, Mid int // pixels

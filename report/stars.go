@@ -157,6 +157,9 @@ func (v *view) leftWords(l frameworks.Left) text {
 	if len(l.Unfinished) > 0 {
 		why = append(why, textf("not finished by %s", "%s 未完成", names(l.Unfinished)))
 	}
+	if len(l.Unplanned) > 0 {
+		why = append(why, textf("not planned for %s", "未安排 %s", names(l.Unplanned)))
+	}
 	if len(l.Nothing) > 0 {
 		why = append(why, textf("the peak of %s does not exceed the level after import, and no ratio can be taken of that", "%s 的峰值未超出导入后的水平，无法求比值", names(l.Nothing)))
 	}
@@ -195,6 +198,8 @@ func (v *view) starCell(r frameworks.Rating, lowest, memory bool) starCell {
 		switch {
 		case r.Nothing > 0:
 			c.Note = textf("in %d of %d the peak does not exceed the level after import", "%[2]d 个中有 %[1]d 个的峰值未超出导入后的水平", r.Nothing, r.Of)
+		case r.Planned == 0:
+			c.Note = text{"not planned", "未安排"}
 		case r.Finished == 0:
 			c.Note = text{"none finished", "均未完成"}
 		default:

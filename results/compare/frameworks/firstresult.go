@@ -52,9 +52,9 @@ type Effort struct {
 	Answer *float64
 	// Over are the groups of the run that a figure is the median over, by index: two
 	// of them compare only over the same ones.
-	Over struct{ Import, First, Above, Ran []int }
-	// Ran of Planned groups of the run ended in a cell that may be ranked; Wrong and
-	// the like are in neither way of counting it.
+	Over struct{ Import, First, Above, Planned, Ran []int }
+	// Ran of the groups that the entry is Planned in ended in a cell that may be ranked;
+	// wrong work and the like do not. A suite may plan a line for some entries alone.
 	Ran, Planned int
 }
 
@@ -106,13 +106,18 @@ func (s *Subject) Efforts(run results.Run) []Effort {
 		meta := s.Meta.Backends[b]
 		e := Effort{
 			Backend: b, Framework: s.Of(b), DiskBytes: meta.DiskBytes, SetupNS: meta.SetupNS, Lines: meta.AdapterLines,
-			BuiltIn: meta.Environment == "" && meta.Worker == "" && goLibraries[s.Of(b).ID], Planned: len(s.Groups),
-			Needs: needs(s.Meta, b),
+			BuiltIn: meta.Environment == "" && meta.Worker == "" && goLibraries[s.Of(b).ID],
+			Needs:   needs(s.Meta, b),
 		}
 		var imports, firsts, answers, above []float64
 		for i, g := range s.Groups {
 			c, ok := g.Planned[b]
-			if !ok || s.Summary(c, stepTime).Status != compare.StatusOK {
+			if !ok {
+				continue
+			}
+			e.Planned++
+			e.Over.Planned = append(e.Over.Planned, i)
+			if s.Summary(c, stepTime).Status != compare.StatusOK {
 				continue
 			}
 			e.Ran++

@@ -54,6 +54,7 @@ type Row struct {
 type Left struct {
 	Key        results.Cell // Backend is empty
 	Unfinished []Framework  // of those in the row
+	Unplanned  []Framework  // of those in the row: the run plans no entry of them
 	// Nothing are those in the row that finished it, proven right, at a cost of nothing:
 	// their peak of memory does not exceed the level after import, and no ratio can be
 	// taken of that.
@@ -75,6 +76,7 @@ type Rating struct {
 	Stars        float64 // with the higher rating of whom it is not separated from
 	Shared       []Framework
 	Finished, Of int // groups that it finished, of those planned in the row for anyone
+	Planned      int // groups that were planned for it
 	Nothing      int // groups that it finished at a cost of nothing, see Left; not among Finished
 	Entries      []EntryCost
 }
@@ -128,6 +130,9 @@ func (s *Subject) row(a Aspect) Row {
 	for _, f := range s.Frameworks {
 		r := Rating{Framework: f, Of: len(groups)}
 		for _, g := range groups {
+			if len(s.Entries(g, f.ID)) > 0 {
+				r.Planned++
+			}
 			if _, ok := s.Best(s.Entries(g, f.ID), m); ok {
 				r.Finished++
 			} else if s.nothing(s.Entries(g, f.ID), m) {
@@ -142,13 +147,15 @@ func (s *Subject) row(a Aspect) Row {
 		for _, f := range s.Frameworks {
 			switch _, ok := s.Best(s.Entries(g, f.ID), m); {
 			case !in[f.ID] || ok:
+			case len(s.Entries(g, f.ID)) == 0:
+				l.Unplanned = append(l.Unplanned, f)
 			case s.nothing(s.Entries(g, f.ID), m):
 				l.Nothing = append(l.Nothing, f)
 			default:
 				l.Unfinished = append(l.Unfinished, f)
 			}
 		}
-		if l.Unfinished == nil && l.Nothing == nil {
+		if l.Unfinished == nil && l.Unplanned == nil && l.Nothing == nil {
 			row.Groups = append(row.Groups, g)
 		} else {
 			row.Left = append(row.Left, l)

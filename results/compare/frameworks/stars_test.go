@@ -345,3 +345,27 @@ func TestMergedRuns(t *testing.T) {
 		t.Error("cells of two runs were paired")
 	}
 }
+
+// A line of a suite may be for some backends alone: the others were not planned for it,
+// which is not the same as not finishing it, and it is not counted against them.
+func TestPlannedForSome(t *testing.T) {
+	plan := slices.Concat(cells("train", four[:3], "tensorflow", "pytorch", "jax"), cells("train", four[3:], "tensorflow", "pytorch"), cells("infer", four[:1], "tensorflow", "pytorch"))
+	run := resultstest.Run(resultstest.Config{Seed: 7, Cells: plan, Rounds: 13, Noise: 0.01, Baseline: "pytorch"})
+	run.Meta.Policy.MaxRounds, run.Meta.Policy.Until = 13, "max"
+	s := New(run)
+	row := rowOf(s, Training)
+	if len(row.Groups) != 3 || len(row.Left) != 1 || len(row.Left[0].Unfinished) != 0 || len(row.Left[0].Unplanned) != 1 || row.Left[0].Unplanned[0].ID != JAX {
+		t.Errorf("%d groups, left %+v", len(row.Groups), row.Left)
+	}
+	if r := rating(t, rowOf(s, Inference), JAX); r.Planned != 0 || r.Rated() {
+		t.Errorf("inference of JAX: %+v", r)
+	}
+	if r := rating(t, row, JAX); r.Planned != 3 || !r.Rated() {
+		t.Errorf("training of JAX: %+v", r)
+	}
+	for _, e := range s.Efforts(run) {
+		if want := map[string]int{"tensorflow": 5, "pytorch": 5, "jax": 3}[e.Backend]; e.Ran != want || e.Planned != want || len(e.Over.Planned) != want {
+			t.Errorf("%s ran %d of %d %v, want %d", e.Backend, e.Ran, e.Planned, e.Over.Planned, want)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (s *Subject) Entries(g Group, id string) []results.Cell {
 }
 
 // Mode are the groups of a mode with plain settings: accumulation, checkpointing
-// and a tuned allocator are variants of the same work, and would count a workload
+// and another allocator are variants of the same work, and would count a workload
 // twice; so are other precisions than f32 and data on the host, beside the plain one.
 func (s *Subject) Mode(mode string) []Group {
 	var list []Group
