@@ -38,6 +38,9 @@ func (c *cell) apart() text {
 	case c.compiles():
 		return text{"the records do not tell; a compiler with several threads holds more or less at a time", "记录中看不出原因；多线程的编译器同时占用的内存时多时少"}
 	}
+	if c.Cell.Allocator == "returning" { // then none that matters is kept
+		return text{"the records do not tell", "记录中看不出原因"}
+	}
 	return text{"the records do not tell; an allocator keeps other blocks in each trial", "记录中看不出原因；分配器每次留存的内存块不同"}
 }
 
@@ -125,18 +128,25 @@ func (c *cell) peakPhase() string {
 // was reached, and what a backend of its kind keeps besides tensors of the model.
 // Which of these takes how much is not measured.
 func (c *cell) restHolds() text {
-	holds := text{"workspaces of kernels, temporaries, blocks that the allocator keeps", "算子的工作区、临时缓冲、分配器留存的内存块"}
+	blocks := text{"blocks that the allocator keeps", "分配器留存的内存块"}
+	if c.Cell.Allocator == "returning" {
+		blocks = text{"small blocks that the allocator keeps", "分配器留存的小块内存"}
+	}
+	phase := c.peakPhase()
+	holds := textf("workspaces of kernels, temporaries, %s", "算子的工作区、临时缓冲、%s", blocks)
 	switch compiled := c.compiles(); {
 	case c.goLibrary() && compiled:
 		holds = text{"values that the graph keeps for its nodes, temporaries, garbage that is not yet collected", "计算图为各节点保留的值、临时缓冲、尚未回收的垃圾"}
+	case c.Backend.Hue == "eag" && slices.Contains([]string{"first", "warm-up", "measure"}, phase): // steps allocate nothing
+		holds = text{"temporaries and gaps in the memory of a step, workspaces of kernels", "每步所用内存中的临时缓冲与空隙、算子的工作区"}
 	case c.goLibrary():
 		holds = text{"temporaries, garbage that is not yet collected, workspaces of kernels", "临时缓冲、尚未回收的垃圾、算子的工作区"}
-	case compiled && slices.Contains([]string{"build", "first"}, c.peakPhase()):
+	case compiled && slices.Contains([]string{"build", "first"}, phase):
 		holds = text{"the graph and its compiler, compiled code, workspaces of kernels", "计算图与编译器、编译出的代码、算子的工作区"}
 	case compiled:
-		holds = text{"compiled code and what the compiler keeps, workspaces of kernels, blocks that the allocator keeps", "编译出的代码与编译器的留存、算子的工作区、分配器留存的内存块"}
+		holds = textf("compiled code and what the compiler keeps, workspaces of kernels, %s", "编译出的代码与编译器的留存、算子的工作区、%s", blocks)
 	}
-	if phase := c.peakPhase(); phase != "" && slices.Contains(results.Phases, phase) {
+	if phase != "" && slices.Contains(results.Phases, phase) {
 		return textf("peak in “%s”: %s", "峰值出现在“%s”阶段：%s", phaseWord(phase), holds)
 	}
 	return holds

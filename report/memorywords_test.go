@@ -73,6 +73,32 @@ func TestWhatARestHolds(t *testing.T) {
 	}
 }
 
+// What an allocator keeps explains nothing where it was told to give blocks back, and
+// the collector nothing of the steps of eager, which allocate nothing.
+func TestMemoryWordsKnowWhoHoldsIt(t *testing.T) {
+	for _, test := range []struct {
+		backend, kind, allocator, phase string
+		apart, rest                     string
+	}{
+		{"pytorch", "eager", "", "measure", "an allocator keeps other blocks", "temporaries, blocks that the allocator keeps"},
+		{"pytorch", "eager", "tuned", "measure", "an allocator keeps other blocks", "temporaries, blocks that the allocator keeps"},
+		{"pytorch", "eager", "returning", "measure", "the records do not tell", "temporaries, small blocks that the allocator keeps"},
+		{"jax", "compiled", "returning", "measure", "a compiler with several threads", "workspaces of kernels, small blocks that the allocator keeps"},
+		{"eager", "eager", "", "measure", "garbage collector", "temporaries and gaps in the memory of a step"},
+		{"eager", "eager", "", "build", "garbage collector", "garbage that is not yet collected"},
+	} {
+		r := &results.Record{
+			Kind: results.KindMemory, Worker: results.Worker{Kind: test.kind}, Memory: &results.Memory{Timeline: []results.Point{{NS: 1, RSS: 1}, {NS: 5, RSS: 9}, {NS: 9, RSS: 3}}},
+			Phases: []results.Phase{{Name: test.phase, WallNS: 10}}, End: results.EndOK,
+		}
+		c := &cell{Cell: results.Cell{Backend: test.backend, Allocator: test.allocator}, Backend: identify(test.backend, ""), trials: []*trial{{Record: r}}}
+		apart, rest := c.apart(), c.restHolds()
+		if !strings.Contains(apart.EN, test.apart) || strings.Contains(apart.EN, "allocator") != strings.Contains(test.apart, "allocator") || !strings.Contains(rest.EN, test.rest) {
+			t.Errorf("%+v: %q, %q", test, apart.EN, rest.EN)
+		}
+	}
+}
+
 // Activations that a step holds at its peak stand in the bars in place of all of them.
 func TestKeptActivations(t *testing.T) {
 	w := results.Work{ParamBytes: 1 << 20, ActivationBytes: 64 << 20, KeptBytes: 4 << 20}

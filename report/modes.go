@@ -10,7 +10,7 @@ import (
 )
 
 // modesSection sets time against memory for the settings that a workload ran with:
-// precision, accumulation over micro-batches, checkpoints, placement of data.
+// precision, accumulation over micro-batches, checkpoints, placement of data, allocator.
 type modesSection struct {
 	section
 	Panels []modesPanel
@@ -40,7 +40,7 @@ type modesCell struct {
 	bytes      float64  // peak above import, or of the GPU
 	lo, hi     float64  // the smallest and the largest of its memory trials
 	remembered bool     // bytes is known
-	plain      *cell    // the same backend in plainSetting; nil: none
+	plain      *cell    // the same backend and allocator in a plain setting; nil: none
 	front      bool     // no other cell of the panel takes both less time and less memory
 	ownFront   bool     // no other cell of its backend does
 }
@@ -70,13 +70,15 @@ type setting struct {
 	precision              string
 	accumulate, checkpoint int
 	data                   string // placement
+	allocator              string // empty: the process's own as it is
 }
 
 func settingOf(c results.Cell) setting {
-	return setting{c.Precision, max(1, c.Accumulate), c.Checkpoint, cmp.Or(c.Data, "resident")}
+	return setting{c.Precision, max(1, c.Accumulate), c.Checkpoint, cmp.Or(c.Data, "resident"), c.Allocator}
 }
 
-var plainSetting = setting{"f32", 1, 0, "resident"}
+// plain reports whether others with the same allocator are held against it.
+func (s setting) plain() bool { return s == setting{"f32", 1, 0, "resident", s.allocator} }
 
 // word names a setting.
 func (s setting) word() text {
@@ -90,11 +92,18 @@ func (s setting) word() text {
 	if s.data != "resident" {
 		parts = append(parts, dataWord(s.data))
 	}
+	if s.allocator != "" {
+		parts = append(parts, allocatorWord(s.allocator))
+	}
 	return joined(parts, ", ", "，")
 }
 
-// modesPanels are the workloads of which some backend ran with more than one
-// setting, in the order of the plan. Cells of two runs are in two panels.
+// launched is what the plain cell has to have in common with those that are held
+// against it.
+type launched struct{ backend, allocator string }
+
+// modesPanels are the workloads of which some backend ran, with one allocator, in more
+// than one setting, in the order of the plan. Cells of two runs are in two panels.
 func (v *view) modesPanels() []modesPanel {
 	type place struct {
 		part int
@@ -104,7 +113,7 @@ func (v *view) modesPanels() []modesPanel {
 	of := map[place][]*cell{}
 	for _, c := range v.cells() {
 		key := c.Cell
-		key.Hash, key.Backend, key.Precision, key.Data, key.Accumulate, key.Checkpoint = "", "", "", "", 0, 0
+		key.Hash, key.Backend, key.Precision, key.Data, key.Accumulate, key.Checkpoint, key.Allocator = "", "", "", "", 0, 0, ""
 		at := place{c.group.part, key}
 		if of[at] == nil {
 			order = append(order, at)
@@ -113,11 +122,12 @@ func (v *view) modesPanels() []modesPanel {
 	}
 	var panels []modesPanel
 	for _, at := range order {
-		seen, several := map[string]setting{}, false
+		seen, several := map[launched]setting{}, false
 		for _, c := range of[at] {
-			first, ok := seen[c.Cell.Backend]
+			l := launched{c.Cell.Backend, c.Cell.Allocator}
+			first, ok := seen[l]
 			if !ok {
-				seen[c.Cell.Backend] = settingOf(c.Cell)
+				seen[l] = settingOf(c.Cell)
 			}
 			several = several || ok && first != settingOf(c.Cell)
 		}
@@ -134,7 +144,7 @@ func (v *view) modesPanels() []modesPanel {
 // the order in which they come.
 func (p *modesPanel) fill(cells []*cell) {
 	backends, letters := map[string]int{}, map[setting]string{}
-	plain := map[string]*cell{}
+	plain := map[launched]*cell{}
 	for _, c := range cells {
 		if _, ok := backends[c.Cell.Backend]; !ok {
 			backends[c.Cell.Backend] = len(backends)
@@ -144,12 +154,12 @@ func (p *modesPanel) fill(cells []*cell) {
 			letters[s] = letterName(len(letters))
 			p.Keys = append(p.Keys, modesKey{letters[s], s.word()})
 		}
-		if s == plainSetting && plain[c.Cell.Backend] == nil {
-			plain[c.Cell.Backend] = c
+		if l := (launched{c.Cell.Backend, c.Cell.Allocator}); s.plain() && plain[l] == nil {
+			plain[l] = c
 		}
 	}
 	for _, c := range cells {
-		m := modesCell{cell: c, letter: letters[settingOf(c.Cell)], plain: plain[c.Cell.Backend]}
+		m := modesCell{cell: c, letter: letters[settingOf(c.Cell)], plain: plain[launched{c.Cell.Backend, c.Cell.Allocator}]}
 		if c.ranked() {
 			m.time = c.perStep()
 		}
@@ -232,8 +242,8 @@ func (v *view) modes() modesSection {
 		ID: "modes", Nav: text{"Modes", "设置对比"},
 		Title: text{"Time against memory, setting by setting", "各种设置下的时间与内存"},
 		Lead: textf(
-			"What precision, accumulation over micro-batches, checkpoints and the placement of data cost and save. Across: time per step, the median over timed trials with its 95 %% interval; upwards: the peak of memory, the median over memory trials from the smallest of them to the largest. Lower left is better. A ring marks the Pareto front: no other point of its chart takes both less time and less memory. The front is drawn by the medians and is no verdict. Verdicts stand in the tables: each setting against f32 with resident data, without accumulation and checkpoints, on the same backend; all of these comparisons share a chance of %[1]s of a false alarm. Of memory there are none.",
-			"精度、梯度累积、梯度检查点与数据放置各有什么代价与收益。横轴：每步时间，取计时试验的中位数及其 95%% 区间；纵轴：内存峰值，取内存试验的中位数及其最小至最大值。越靠左下越好。圆环标出帕累托前沿：同一图中没有别的点同时更省时间又更省内存。前沿按中位数画出，不是结论。结论见各表：每种设置与同一后端数据常驻、不累积、不用检查点的 f32 相比，所有比较共用误报率 %[1]s。内存没有结论。",
+			"What precision, accumulation over micro-batches, checkpoints, the placement of data and the memory allocator cost and save. Across: time per step, the median over timed trials with its 95 %% interval; upwards: the peak of memory, the median over memory trials from the smallest of them to the largest. Lower left is better. A ring marks the Pareto front: no other point of its chart takes both less time and less memory. The front is drawn by the medians and is no verdict. Verdicts stand in the tables: each setting against f32 with resident data, without accumulation and checkpoints, on the same backend with the same allocator; all of these comparisons share a chance of %[1]s of a false alarm. Of memory there are none.",
+			"精度、梯度累积、梯度检查点、数据放置与内存分配器各有什么代价与收益。横轴：每步时间，取计时试验的中位数及其 95%% 区间；纵轴：内存峰值，取内存试验的中位数及其最小至最大值。越靠左下越好。圆环标出帕累托前沿：同一图中没有别的点同时更省时间又更省内存。前沿按中位数画出，不是结论。结论见各表：每种设置与同一后端、同一内存分配器下数据常驻、不累积、不用检查点的 f32 相比，所有比较共用误报率 %[1]s。内存没有结论。",
 			percent(compare.Complete(v.analysis.Policy).Alpha)),
 	}
 	verdicts := v.modesVerdicts(s.Panels)

@@ -25,7 +25,7 @@ func TestModesNeedSettings(t *testing.T) {
 	modes, plain := resultstest.Modes(), resultstest.Golden()
 	one := modes
 	one.Meta.Cells = slices.DeleteFunc(slices.Clone(modes.Meta.Cells), func(c results.Cell) bool { // each backend another setting
-		return settingOf(c) != map[string]setting{"eager": {"f32", 1, 0, "resident"}, "pytorch": {"bf16-mixed", 1, 0, "resident"}, "jax": {"f32", 4, 0, "resident"}}[c.Backend]
+		return settingOf(c) != map[string]setting{"eager": {"f32", 1, 0, "resident", ""}, "pytorch": {"bf16-mixed", 1, 0, "resident", ""}, "jax": {"f32", 4, 0, "resident", ""}}[c.Backend]
 	})
 	one.Records = slices.DeleteFunc(slices.Clone(modes.Records), func(r results.Record) bool { return !slices.Contains(one.Meta.Cells, r.Cell) })
 	for _, test := range []struct {
@@ -280,5 +280,57 @@ func TestPlacements(t *testing.T) {
 		if r.Setting != (text{want.setting, want.zh}) || got != want.badge {
 			t.Errorf("row %d: %q, %q", i, r.Setting, got)
 		}
+	}
+}
+
+// Allocators share the chart of their workload, and a setting is held against the plain
+// one with its own allocator: the allocator alone is no setting that makes a chart.
+func TestAllocatorsShareAChart(t *testing.T) {
+	charts := func(kept func(results.Cell) bool) []modesPanel {
+		var cells []results.Cell
+		for _, backend := range []string{"eager", "pytorch"} {
+			for _, allocator := range []string{"", "returning"} {
+				for _, checkpoint := range []int{0, 4} {
+					c := resultstest.Cells()[0]
+					c.Backend, c.Allocator, c.Checkpoint = backend, allocator, checkpoint
+					if kept(c) {
+						cells = append(cells, c)
+					}
+				}
+			}
+		}
+		run := resultstest.Run(resultstest.Config{
+			Seed: 5, Cells: cells, Rounds: 13, Noise: 0.01, Memory: true, Baseline: "pytorch",
+			Step: func(c results.Cell) float64 {
+				return 10e-3 * map[string]float64{"": 1, "returning": 3}[c.Allocator] * map[int]float64{0: 1, 4: 1.5}[c.Checkpoint]
+			},
+		})
+		return newView(run, compare.Analyze(run)).modes().Panels
+	}
+	panels := charts(func(c results.Cell) bool { return c.Backend != "eager" || c.Allocator == "" })
+	if len(panels) != 1 || len(panels[0].Rows) != 6 || strings.Contains(panels[0].Detail.EN, "allocator") {
+		t.Fatalf("panels %+v", panels)
+	}
+	const returns = ", allocator that returns freed blocks"
+	for i, want := range []struct {
+		setting string
+		plain   bool
+	}{{"f32", true}, {"f32, checkpointed in 4", false}, {"f32", true}, {"f32, checkpointed in 4", false}, {"f32" + returns, true}, {"f32, checkpointed in 4" + returns, false}} {
+		r := panels[0].Rows[i]
+		if r.Setting.EN != want.setting || r.Plain != want.plain {
+			t.Errorf("row %d: %q, plain %v", i, r.Setting.EN, r.Plain)
+		}
+		if r.Plain {
+			continue
+		}
+		if ratio := figureOf(t, strings.TrimSuffix(r.Ratio, "×")); math.Abs(ratio*1.5-1) > 0.05 {
+			t.Errorf("row %d: %s the speed of the plain one, want 1/1.5 with the same allocator", i, r.Ratio)
+		}
+	}
+	if zh := panels[0].Rows[5].Setting.ZH; zh != "f32，检查点 4 段，释放即归还的内存分配器" {
+		t.Error(zh)
+	}
+	if panels := charts(func(c results.Cell) bool { return c.Checkpoint == 0 }); len(panels) != 0 {
+		t.Errorf("%d charts of nothing but allocators", len(panels))
 	}
 }

@@ -203,16 +203,21 @@ func (v *view) detail(c results.Cell) text {
 		parts = append(parts, textf("checkpointed in %d", "检查点 %d 段", c.Checkpoint))
 	}
 	parts = append(parts, counts(c.Threads, "thread", "线程"))
-	switch c.Allocator {
-	case "":
-	case "tuned":
-		parts = append(parts, text{"tuned allocator", "调优的内存分配器"})
-	case "returning":
-		parts = append(parts, text{"allocator that returns freed blocks", "释放即归还的内存分配器"})
-	default:
-		parts = append(parts, textf("allocator %s", "内存分配器 %s", line(c.Allocator)))
+	if c.Allocator != "" {
+		parts = append(parts, allocatorWord(c.Allocator))
 	}
 	return joined(parts, " · ", " · ")
+}
+
+// allocatorWord names an allocator other than the process's own as it is.
+func allocatorWord(name string) text {
+	switch name {
+	case "tuned":
+		return text{"tuned allocator", "调优的内存分配器"}
+	case "returning":
+		return text{"allocator that returns freed blocks", "释放即归还的内存分配器"}
+	}
+	return textf("allocator %s", "内存分配器 %s", line(name))
 }
 
 // dataWord names a placement of the data.
