@@ -211,8 +211,8 @@ func texts[T ~string](v strictyaml.Value, to *[]T) {
 	nonEmpty(v, len(*to))
 }
 
-// allocatorDefault is how people write the allocator that is empty in Settings.
-const allocatorDefault = "default"
+// AllocatorDefault is how people write the allocator that is empty in Settings.
+const AllocatorDefault = "default"
 
 // allocators reads names of allocators.
 func allocators(v strictyaml.Value, to *[]string) {
@@ -224,7 +224,7 @@ func allocators(v strictyaml.Value, to *[]string) {
 		if v.Err() == nil && name == "" {
 			v.Fail(`allocator "" is unknown: expected default, tuned or returning`)
 		}
-		if name == allocatorDefault {
+		if name == AllocatorDefault {
 			(*to)[i] = ""
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // environments of their own.
 func Entries() []backends.Entry {
 	return append([]backends.Entry{
-		{Info: eager.Info(), Argv: []string{"{self}", "worker", "eager"}, Env: eager.Environment(), New: eager.New},
+		{Info: eager.Info(), Argv: []string{"{self}", "worker", "eager"}, Env: eager.Environment(), New: eager.New, Need: eager.Need},
 		{Info: gorgonia.Info(), Argv: []string{"{self}", "worker", "gorgonia"}, New: gorgonia.New},
 		{Info: gomlx.Info(), Argv: []string{"{self}", "worker", "gomlx"}, Env: []string{"GOMLX_NO_AUTO_INSTALL=1"}, New: gomlx.New},
 	}, frameworks()...)

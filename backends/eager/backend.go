@@ -47,6 +47,10 @@ func Environment() []string {
 	return nil
 }
 
+// Need says why workers of this backend cannot run here: the family of kernels that is
+// forced is none, or none of this machine.
+func Need() error { return kernel.CheckForced() }
+
 // New returns the backend, with nothing built.
 func New() backends.Backend { return &backend{} }
 

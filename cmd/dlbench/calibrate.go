@@ -70,6 +70,7 @@ The exit codes are those of run; 3 too when no cell could be calibrated.`,
 	cmd.Flags().IntVar(&f.rounds, "rounds", calibrationRounds, "measure at most this `many` rounds")
 	cmd.Flags().StringVar(&f.out, "out", "", "the run's `folder` (default results/runs/calibrate-SUITE-TIME)")
 	cmd.Flags().BoolVar(&f.resume, "resume", false, "go on with the interrupted run in --out")
+	registerForce(cmd, &f.force)
 	cmd.Flags().BoolVar(&f.show, "show", false, "print what is known of this host, and measure nothing")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "as JSON")
 	return cmd

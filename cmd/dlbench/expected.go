@@ -53,8 +53,18 @@ func swaps(f forecast.Forecast, available int64) error {
 	if n > 1 {
 		others = fmt.Sprintf(" (the largest of %d such cells)", n)
 	}
-	return fmt.Errorf("cell %s%s would take %.1f GiB at its peak (%s), and %.1f GiB are available: choose others with --backend and --workload, or a smaller batch (`dlbench fit %s --backend %s` finds the largest that fits); --force runs it all the same",
-		worst.Name, others, gib(worst.Peak), worst.Rests, gib(available), worst.Cell.Workload, worst.Cell.Backend)
+	return fmt.Errorf("cell %s%s would take %.1f GiB at its peak (%s), and %.1f GiB are available: choose others with --backend and --workload, or a smaller batch (`dlbench fit %s --backend %s --memory %s` finds the largest that fits); --force runs it all the same",
+		worst.Name, others, gib(worst.Peak), worst.Rests, gib(available), worst.Cell.Workload, worst.Cell.Backend, mostOf(available))
+}
+
+// mostOf is somewhat less than what is available, as --memory of fit takes it: that
+// much still is when the command is entered.
+func mostOf(available int64) string {
+	bytes := available / 10 * 9
+	if bytes < 1<<30 {
+		return fmt.Sprintf("%dMiB", max(1, bytes>>20))
+	}
+	return fmt.Sprintf("%dGiB", bytes>>30)
 }
 
 func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }

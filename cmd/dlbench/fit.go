@@ -24,11 +24,11 @@ import (
 
 // fitFlags are the cell whose batch is looked for.
 type fitFlags struct {
-	backend, memory, mode, precision, device, data string
-	accumulate, threads, checkpoint, most, trials  int
-	within                                         float64
-	timeout                                        time.Duration
-	specs, envs                                    []string
+	backend, memory, mode, precision, device, data, allocator string
+	accumulate, threads, checkpoint, most, trials             int
+	within                                                    float64
+	timeout                                                   time.Duration
+	specs, envs                                               []string
 }
 
 func newFit() *cobra.Command {
@@ -60,10 +60,11 @@ for bad input.`,
 	cmd.Flags().StringVar(&f.mode, "mode", string(def.Mode), "train or infer")
 	cmd.Flags().StringVar(&f.precision, "precision", string(def.Precision), "as in a suite")
 	cmd.Flags().StringVar(&f.device, "device", def.Device, "cpu or cuda")
-	cmd.Flags().StringVar(&f.data, "data", def.Data, "resident or host")
+	cmd.Flags().StringVar(&f.data, "data", def.Data, "resident, host or loader")
 	cmd.Flags().IntVar(&f.accumulate, "accumulate", def.Accumulate, "micro-batches per step; batches are multiples of it")
 	cmd.Flags().IntVar(&f.threads, "threads", def.Threads, "granted CPU threads")
 	cmd.Flags().IntVar(&f.checkpoint, "checkpoint", def.Checkpoint, "recomputed segments")
+	cmd.Flags().StringVar(&f.allocator, "allocator", workloads.AllocatorDefault, "default, tuned or returning")
 	cmd.Flags().IntVar(&f.most, "most", 1<<16, "largest `batch` to try")
 	cmd.Flags().IntVar(&f.trials, "trials", 16, "at most so many trials")
 	cmd.Flags().Float64Var(&f.within, "within", 0.02, "how exact, as a `share` of the batch")
@@ -132,6 +133,9 @@ func (f *fitFlags) search() (fit.Search, error) {
 	bytes, err := workloads.ParseBytes(f.memory)
 	if err != nil {
 		return fit.Search{}, fmt.Errorf("--memory %w", err)
+	}
+	if f.accumulate < 1 { // batches are multiples of it
+		return fit.Search{}, fmt.Errorf("--accumulate %d: expected at least 1", f.accumulate)
 	}
 	if free := available(); f.device == workloads.DeviceCPU && bytes > free {
 		return fit.Search{}, fmt.Errorf("--memory %s: only %.1f GiB are available, and a larger worker would swap", f.memory, gib(free))
@@ -213,11 +217,15 @@ var fitSteps = workloads.Steps{Check: workloads.CheckSteps, WarmupMax: 1, Blocks
 // cell is the one of that batch.
 func (m *fitting) cell(batch int) (harness.Cell, error) {
 	f := m.flags
+	allocator := f.allocator
+	if allocator == workloads.AllocatorDefault {
+		allocator = ""
+	}
 	line := workloads.CellLine{
 		Workloads: []string{m.spec.Workload}, Modes: []workloads.Mode{workloads.Mode(f.mode)},
 		Precisions: []workloads.Precision{workloads.Precision(f.precision)}, Devices: []string{f.device}, Data: []string{f.data},
 		Batches: []int{batch}, Accumulates: []int{f.accumulate}, Threads: []int{f.threads},
-		Checkpoints: []workloads.Checkpointing{{Segments: f.checkpoint}}, Allocators: []string{""}, Steps: fitSteps,
+		Checkpoints: []workloads.Checkpointing{{Segments: f.checkpoint}}, Allocators: []string{allocator}, Steps: fitSteps,
 	}
 	suite := workloads.Suite{Name: "fit", Backends: []string{f.backend}, Cells: []workloads.CellLine{line}}
 	var sel harness.Selection

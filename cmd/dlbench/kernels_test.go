@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -44,9 +45,17 @@ func TestKernelsAreRecorded(t *testing.T) {
 			}
 		}
 	}
+	// A family that is none is refused before anything is measured.
 	t.Setenv(kernel.KernelsEnv, "sse")
-	suite := suiteFile(t, "eager", "cells: [{workload: TinyMlp, mode: train, batch: 4, precision: f32, steps: {warmup-max: 10, blocks: 4, per-block: 5}}]")
-	if out := dlbench(t, "run", "--suite", suite, "--out", filepath.Join(t.TempDir(), "run")); !strings.Contains(out.stdout+out.stderr, "expected one of go, avx2, avx512") {
-		t.Errorf("exit %d with an unknown family on %s:\n%s%s", out.code, runtime.GOARCH, out.stdout, out.stderr)
+	suite := suiteFile(t, "eager, gorgonia", "cells: [{workload: TinyMlp, mode: train, batch: 4, precision: f32, steps: {warmup-max: 10, blocks: 4, per-block: 5}}]")
+	dir := filepath.Join(t.TempDir(), "run")
+	const want = "eager: DLBENCH_EAGER_KERNELS=sse: expected one of go, avx2, avx512"
+	if out := dlbench(t, "run", "--suite", suite, "--out", dir); out.code != exitBadInput || !strings.Contains(out.stderr, "error: "+want+"\n") {
+		t.Errorf("exit %d with an unknown family on %s:\n%s", out.code, runtime.GOARCH, out.stderr)
+	} else if _, err := os.Stat(dir); err == nil {
+		t.Error("the run left a folder")
+	}
+	if out := dlbench(t, "plan", "--suite", suite); out.code != exitOK || !strings.Contains(out.stdout, "warning: "+want+"\n") {
+		t.Errorf("plan: exit %d\n%s%s", out.code, out.stdout, out.stderr)
 	}
 }

@@ -25,7 +25,7 @@ import (
 func newRun() *cobra.Command {
 	var f suiteFlags
 	var out string
-	var resume, force bool
+	var resume bool
 	cmd := &cobra.Command{
 		Use:   "run --suite NAME",
 		Short: "Measure a suite and write its report",
@@ -49,7 +49,6 @@ An undecided comparison is a result and exits with 0.`,
   dlbench run --suite articles-small --share-process`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.force = force
 			return runSuite(cmd, &f, out, resume)
 		},
 	}
@@ -57,7 +56,7 @@ An undecided comparison is a result and exits with 0.`,
 	cmd.Flags().StringVar(&out, "out", "", "the run's `folder` (default results/runs/SUITE-TIME)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with the interrupted run in --out")
 	cmd.Flags().BoolVar(&f.share, "share-process", false, "import a framework once per pass and fork each trial from there")
-	cmd.Flags().BoolVar(&force, "force", false, "run cells that are expected to take more memory than is available")
+	registerForce(cmd, &f.force)
 	cmd.Flags().StringVar(&f.label, "label", "", "`TEXT` that names what is measured, such as a commit; history can order runs by it")
 	return cmd
 }

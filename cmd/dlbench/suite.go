@@ -77,6 +77,11 @@ func registerEnv(cmd *cobra.Command, envs *[]string) {
 	cmd.Flags().StringArrayVar(envs, "env", nil, "your own environment for a framework, or beside it: `NAME=PATH` or NAME@LABEL=PATH; may be repeated")
 }
 
+// registerForce adds the flag that swaps names.
+func registerForce(cmd *cobra.Command, force *bool) {
+	cmd.Flags().BoolVar(force, "force", false, "run cells that are expected to take more memory than is available")
+}
+
 // plan reads the suite and resolves its cells.
 func (f *suiteFlags) plan(ctx context.Context) (harness.Plan, error) {
 	suite, err := findSuite(f.suite)
