@@ -2,6 +2,7 @@ package workloads
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/dlbench/dlbench/strictyaml"
 )
@@ -15,6 +16,9 @@ type Checkpointing struct {
 
 // checkpointNone is how people write the zero Checkpointing.
 const checkpointNone = "none"
+
+// checkpointForms says what checkpoint may be.
+const checkpointForms = "none, a number of segments, {segments: N} or {every: K}"
 
 // String is the form that a suite file has.
 func (c Checkpointing) String() string {
@@ -55,11 +59,16 @@ func checkpoints(v strictyaml.Value, to *[]Checkpointing) {
 
 func checkpointing(v strictyaml.Value) (c Checkpointing) {
 	if !v.IsMapping() {
-		if word, ok := v.Plain(); ok && word == checkpointNone {
+		word, plain := v.Plain()
+		if plain && word == checkpointNone {
+			return c
+		}
+		if _, err := strconv.Atoi(word); !plain || err != nil {
+			v.Expected(checkpointForms)
 			return c
 		}
 		if c.Segments = v.Integer(); v.Err() == nil && c.Segments < 0 {
-			v.Fail("checkpoint %d: expected none, a number of segments, {segments: N} or {every: K}", c.Segments)
+			v.Fail("checkpoint %d: expected %s", c.Segments, checkpointForms)
 		}
 		return c
 	}

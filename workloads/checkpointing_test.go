@@ -52,7 +52,9 @@ func TestCheckpointForms(t *testing.T) {
 func TestCheckpointFormsRefused(t *testing.T) {
 	for form, want := range map[string]string{
 		"-1":                           "expected none, a number of segments",
-		"some":                         "a whole number",
+		"some":                         "checkpoint: \"some\": expected none, a number of segments, {segments: N} or {every: K}",
+		"1.5":                          "expected none, a number of segments",
+		"[[2]]":                        "expected none, a number of segments",
 		"{segments: 2, every: 3}":      "expected either segments or every",
 		"{}":                           "expected either segments or every",
 		"{every: 0}":                   "expected at least 1",
