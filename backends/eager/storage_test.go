@@ -242,7 +242,10 @@ func deepStack() workloads.Spec {
 	return spec
 }
 
-// What the arenas hold after some steps, in bytes: in 16 bits about half.
+// What the arenas hold after some steps, in bytes: in 16 bits about half. Where no
+// address space is reserved, as under the race detector, buffers lie in slabs whose gaps
+// cannot meet; what is lost to that says nothing of the formats, and what is in use at
+// the peak is compared.
 func TestMemoryIn16Bits(t *testing.T) {
 	attention, ok := workloads.Find("AttentionText")
 	if !ok {
@@ -260,25 +263,33 @@ func TestMemoryIn16Bits(t *testing.T) {
 		spec  workloads.Spec
 		batch int
 	}{"stack": {deepStack(), 256}, "attention": {attention, 64}, "image": {image, 32}, "lstm": {lstm, 128}} {
-		held := func(prec workloads.Precision) (bytes int) {
+		held := func(prec workloads.Precision) (made, peak int, whole bool) {
 			set := halfSettings(prec)
 			set.Batch = c.batch
 			e := engineOf[float32](t, jobOf(t, resolve(t, c.spec, set), set, backends.ForTime))
 			trace(t, e, 2)
-			made := e.tape.floats.Made() + e.tape.halves.Made()
+			floats, halves, ints := &e.tape.floats, &e.tape.halves, &e.tape.ints
+			before := floats.Made() + halves.Made()
 			trace(t, e, 2)
-			if now := e.tape.floats.Made() + e.tape.halves.Made(); now != made {
-				t.Errorf("%s %s: the arenas grew from %d to %d elements in a steady state", name, prec, made, now)
+			if now := floats.Made() + halves.Made(); now != before {
+				t.Errorf("%s %s: the arenas grew from %d to %d elements in a steady state", name, prec, before, now)
 			}
-			if a, b := e.tape.floats.Live(), e.tape.halves.Live(); a != 0 || b != 0 {
+			if a, b := floats.Live(), halves.Live(); a != 0 || b != 0 {
 				t.Errorf("%s %s: %d floats and %d halves are held between steps", name, prec, a, b)
 			}
-			return 4*e.tape.floats.Made() + 2*e.tape.halves.Made() + 4*e.tape.ints.Made()
+			made = 4*floats.Made() + 2*halves.Made() + 4*ints.Made()
+			peak = 4*floats.Peak() + 2*halves.Peak() + 4*ints.Peak()
+			return made, peak, floats.Whole() && halves.Whole()
 		}
-		single := held(workloads.F32)
+		single, singlePeak, singleWhole := held(workloads.F32)
 		for _, prec := range []workloads.Precision{workloads.BF16Mix, workloads.F16Mix} {
-			if got := held(prec); float64(got) > 0.6*float64(single) {
-				t.Errorf("%s: %d bytes in %s, %d in f32: %.2f of it, want at most 0.6", name, got, prec, single, float64(got)/float64(single))
+			got, peak, whole := held(prec)
+			want := single
+			if !whole || !singleWhole {
+				got, want = peak, singlePeak
+			}
+			if float64(got) > 0.6*float64(want) {
+				t.Errorf("%s: %d bytes in %s, %d in f32: %.2f of it, want at most 0.6", name, got, prec, want, float64(got)/float64(want))
 			}
 		}
 	}

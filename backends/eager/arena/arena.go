@@ -172,6 +172,9 @@ func (a *Arena[E]) Live() int { return a.live }
 // Peak is the most elements that were live at the same time.
 func (a *Arena[E]) Peak() int { return a.peak }
 
+// Whole reports whether all buffers lie in one piece of memory, where gaps can meet.
+func (a *Arena[E]) Whole() bool { return len(a.slabs) < 2 }
+
 // Made is the number of elements that were ever used, gaps included: what the
 // arena holds.
 func (a *Arena[E]) Made() int {

@@ -160,3 +160,19 @@ func TestCloseMakesAnArenaNew(t *testing.T) {
 	a.Close()
 	a.Close()
 }
+
+// A buffer that the first slab has no room for makes a second piece of memory.
+func TestWhole(t *testing.T) {
+	for name, a := range arenas[float32](t) {
+		x := a.Get(10)
+		if !a.Whole() {
+			t.Errorf("%s: several pieces of memory for one buffer", name)
+		}
+		y := a.Get(leastSlab)
+		if want := a.mapped != nil; a.Whole() != want {
+			t.Errorf("%s: in one piece: %v, want %v", name, a.Whole(), want)
+		}
+		a.Put(x)
+		a.Put(y)
+	}
+}
