@@ -1,7 +1,9 @@
 package pool
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +34,7 @@ type crew struct {
 	asleep  atomic.Bool   // the caller waits for them in its sleep
 	wake    chan struct{}
 	closed  atomic.Bool
+	fault   atomic.Pointer[Panic] // of a worker's part, in the current region
 	claims  [maxThreads]claim
 }
 
@@ -102,6 +105,23 @@ func (c *crew) announce(parts int) uint64 {
 	return number
 }
 
+// Panic is the value of a panic in Do where a worker ran the part that panicked.
+type Panic struct {
+	Value any    // that the part panicked with
+	Stack []byte // of the worker
+}
+
+// Error is the value and, on lines of its own, the stack.
+func (p *Panic) Error() string {
+	return fmt.Sprintf("%v\n\nin a part of a region on another thread:\n%s", p.Value, p.Stack)
+}
+
+// Unwrap is the value, if that is an error.
+func (p *Panic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
 // do runs a region, unless one is running.
 func (c *crew) do(parts int, r Region) bool {
 	if !c.turn.CompareAndSwap(false, true) {
@@ -110,20 +130,42 @@ func (c *crew) do(parts int, r Region) bool {
 	c.region = r
 	c.pending.Store(uint64(parts))
 	number := c.announce(parts)
+	begun, returned := uint64(1), false
+	defer func() { c.end(parts, number, begun, returned) }()
 	r.Part(0)
-	ended := uint64(1)
 	for i := 1; i < parts; i++ {
 		if c.begin(i, number) {
+			begun++
 			r.Part(i)
-			ended++
 		}
 	}
-	if c.pending.Add(-ended) != 0 {
+	returned = true
+	return true
+}
+
+// end ends a region whose caller began so many parts, which all returned, or the
+// last of which panicked. It waits for the others either way: they work on the
+// caller's memory. Parts that nobody has begun when the caller panics are left out.
+func (c *crew) end(parts int, number, begun uint64, returned bool) {
+	if !returned {
+		for i := 1; i < parts; i++ {
+			if c.begin(i, number) {
+				begun++
+			}
+		}
+	}
+	if c.pending.Add(-begun) != 0 {
 		c.await()
 	}
 	c.region = nil
+	fault := c.fault.Load()
+	if fault != nil {
+		c.fault.Store(nil)
+	}
 	c.turn.Store(false)
-	return true
+	if fault != nil && returned { // else the caller's own panic goes on
+		panic(fault)
+	}
 }
 
 // begin reports whether part i of a region is the asker's to run. A region does
@@ -155,6 +197,11 @@ func (c *crew) await() {
 
 // work is worker w, whose part is the one of index own, until the crew closes.
 func (c *crew) work(w *worker, own int, seen uint64) {
+	defer func() { // a part may end its goroutine (runtime.Goexit), but not the worker
+		if !c.closed.Load() {
+			go c.work(w, own, seen)
+		}
+	}()
 	var s spinner
 	for !c.closed.Load() {
 		switch head := c.head.Load(); {
@@ -196,11 +243,27 @@ func (c *crew) join(own int, head uint64) {
 		if !c.begin(i, head>>16) {
 			continue
 		}
-		c.region.Part(i)
+		c.run(i)
+	}
+}
+
+// run runs part i on a worker.
+func (c *crew) run(i int) {
+	returned := false
+	defer func() {
+		if !returned {
+			v := recover()
+			if v == nil {
+				v = "the part ended its goroutine"
+			}
+			c.fault.CompareAndSwap(nil, &Panic{v, debug.Stack()})
+		}
 		if c.pending.Add(^uint64(0)) == 0 && c.asleep.CompareAndSwap(true, false) {
 			c.wake <- struct{}{}
 		}
-	}
+	}()
+	c.region.Part(i)
+	returned = true
 }
 
 func partsOf(head uint64) int { return int(head & (1<<16 - 1)) }

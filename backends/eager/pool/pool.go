@@ -49,6 +49,10 @@ type Region interface{ Part(i int) }
 // Do calls r.Part(0) to r.Part(parts-1), at most Threads of them, at the same
 // time, and returns when all have returned. The caller's goroutine runs part 0.
 // Within a part of another region, and while another pool is in one, it runs all.
+//
+// A panic in a part reaches the caller when all parts that were begun have ended: as
+// it is where the caller's goroutine ran the part, else as a [*Panic]. The pool
+// stays usable.
 func (p *Pool) Do(parts int, r Region) {
 	if parts > p.threads {
 		panic("pool: more parts than threads")
