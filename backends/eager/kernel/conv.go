@@ -96,6 +96,32 @@ func (g *sweep) inside() bool {
 	return g.top >= 0 && g.left >= 0 && g.top+h <= g.h && g.left+w <= g.w
 }
 
+// within reports whether the window never leaves the images sideways.
+func (g *sweep) within() bool {
+	_, w := g.padded()
+	return g.left >= 0 && g.left+w <= g.w
+}
+
+// tapsIn is which rows of the window lie in the image at row y of positions: first
+// to last, none where these are equal.
+func (g *sweep) tapsIn(y int) (first, last int) {
+	at := g.top + y*g.stride
+	first = min(max(-at, 0), g.taps)
+	return first, max(first, min(g.h-at, g.taps))
+}
+
+// likeRow is where the rows of positions end that, from row y on and up to end,
+// have the same rows of the window in the image.
+func (g *sweep) likeRow(y, end int) int {
+	first, last := g.tapsIn(y)
+	for y++; y < end; y++ {
+		if a, b := g.tapsIn(y); a != first || b != last {
+			break
+		}
+	}
+	return y
+}
+
 // pad copies rows from to to of the padded image from image src to dst.
 func pad[T any](dst, src []T, g *sweep, from, to int) {
 	_, w := g.padded()
@@ -159,56 +185,96 @@ func (s *sweepRegion[T]) Part(i int) {
 	}
 }
 
-// images passes over rows y0 to y1 of positions of n images.
+// images passes over rows y0 to y1 of positions of n images. Rows of the window
+// outside of an image are left out; columns are not, as a row of pixels is one run
+// of the sum: images are copied with zeros beside them.
 func (s *sweepRegion[T]) images(l *Lane[T], first, n, y0, y1 int) {
 	g := &s.g
 	size, width := g.h*g.w*g.c, g.w*g.c // of an image and a row of it
 	x := s.x[first*size:]
-	corner := (g.top*g.w + g.left) * g.c
-	if !g.inside() {
+	corner := g.left * g.c // from an image's row to what the window sees of it
+	if !g.within() {
 		h, w := g.padded()
 		padded := h * w * g.c
 		l.a = grow(l.a, n*padded)
+		from, to := max(y0*g.stride, -g.top), min((y1-1)*g.stride+g.taps, g.h-g.top) // rows of the image
 		for i := range n {
-			pad(l.a[i*padded:][:padded], x[i*size:][:size], g, y0*g.stride, (y1-1)*g.stride+g.taps)
+			pad(l.a[i*padded:][:padded], x[i*size:][:size], g, from, to)
 		}
-		x, size, width, corner = l.a, padded, w*g.c, 0
+		x, size, width, corner = l.a, padded, w*g.c, -g.top*w*g.c
 	}
-	nr, run := l.tile.nr, g.wide*g.c // elements under one row of the window
-	depth := g.taps * run
+	w := &l.call
+	*w = one[T](0)
+	w.rowA, w.colA, w.rowB, w.rowC = g.stride*g.c, 1, l.tile.nr, g.next
+	w.segA, w.segB = width, g.wide*g.c*l.tile.nr
+	w.groupA, w.groupC = g.stride*width, g.rowTo
+	for j := 0; j < g.filters; j += l.tile.nr {
+		l.tile.setWidth(w, min(l.tile.nr, g.filters-j))
+		for y, end := y0, 0; y < y1; y = end {
+			end = g.likeRow(y, y1)
+			s.rows(l, x[:n*size], size, corner, first, n, j, y, end)
+		}
+	}
+}
+
+// rows computes the filters from j on, as many as l.call is set to, at rows y0 to
+// y1 of positions, which all have the same rows of the window in the image. Of
+// image i what the window sees in row r begins at x[i*size+corner+r*segA].
+func (s *sweepRegion[T]) rows(l *Lane[T], x []T, size, corner, first, n, j, y0, y1 int) {
+	g, w := &s.g, &l.call
+	from, last := g.tapsIn(y0)
+	run := g.wide * g.c // elements under one row of the window
+	if from == last {
+		for i := range n {
+			for y := y0; y < y1; y++ {
+				s.empty(s.y[(first+i)*g.image+g.origin+y*g.rowTo+j:], j, w.width)
+			}
+		}
+		return
+	}
 	taps, pieces := max(1, deepest/run), 1
 	if taps == 1 {
 		pieces = (run + deepest - 1) / deepest
 	}
-	w := &l.call
-	*w = one[T](0)
-	w.rowA, w.colA, w.rowB, w.rowC = g.stride*g.c, 1, nr, g.next
-	w.segA, w.segB = width, run*nr
-	w.groups, w.groupA, w.groupC = y1-y0, g.stride*width, g.rowTo
-	for j := 0; j < g.filters; j += nr {
-		l.tile.setWidth(w, min(nr, g.filters-j))
-		for tap := 0; tap < g.taps; tap += taps {
-			for piece := range pieces {
-				from, to := run*piece/pieces, run*(piece+1)/pieces
-				w.segs, w.k = min(taps, g.taps-tap), to-from
-				w.flags &^= flagAcc | flagReLU
-				w.bias = nil
-				if s.acc || tap > 0 || piece > 0 {
-					w.flags |= flagAcc
-				}
-				if s.e.Bias != nil && tap == 0 && piece == 0 {
-					w.bias = &s.e.Bias[j]
-				}
-				if s.e.ReLU && tap+taps >= g.taps && piece == pieces-1 {
-					w.flags |= flagReLU
-				}
-				w.b = &s.panels[j*depth+(tap*run+from)*nr]
-				for i := range n {
-					w.a = &x[i*size+corner+(y0*g.stride+tap)*width+from]
-					w.c = &s.y[(first+i)*g.image+g.origin+y0*g.rowTo+j]
-					l.tile.cut(w, g.ow)
-				}
+	w.groups = y1 - y0
+	for tap := from; tap < last; tap += taps {
+		for piece := range pieces {
+			k0, k1 := run*piece/pieces, run*(piece+1)/pieces
+			w.segs, w.k = min(taps, last-tap), k1-k0
+			w.flags &^= flagAcc | flagReLU
+			w.bias = nil
+			if s.acc || tap > from || piece > 0 {
+				w.flags |= flagAcc
 			}
+			if s.e.Bias != nil && tap == from && piece == 0 {
+				w.bias = &s.e.Bias[j]
+			}
+			if s.e.ReLU && tap+taps >= last && piece == pieces-1 {
+				w.flags |= flagReLU
+			}
+			w.b = &s.panels[j*g.taps*run+(tap*run+k0)*l.tile.nr]
+			for i := range n {
+				w.a = &x[i*size+corner+(g.top+y0*g.stride+tap)*w.segA+k0]
+				w.c = &s.y[(first+i)*g.image+g.origin+y0*g.rowTo+j]
+				l.tile.cut(w, g.ow)
+			}
+		}
+	}
+}
+
+// empty sets columns j to j+width of a row of positions whose window lies outside
+// of the image; y begins at the first.
+func (s *sweepRegion[T]) empty(y []T, j, width int) {
+	for ox := range s.g.ow {
+		to := y[ox*s.g.next:][:width]
+		if !s.acc {
+			clear(to)
+		}
+		if s.e.Bias != nil {
+			Add(to, s.e.Bias[j:j+width])
+		}
+		if s.e.ReLU {
+			ReLU(to, to)
 		}
 	}
 }

@@ -139,3 +139,47 @@ func TestConvIsIndependentOfThreads(t *testing.T) {
 		}
 	}
 }
+
+// Rows of the window outside of an image take no part, not even as zeros: an
+// infinity there leaves the sum finite.
+func TestRowsOutsideAreLeftOut(t *testing.T) {
+	eachTile(t, rowsOutsideAreLeftOut[float32], rowsOutsideAreLeftOut[float64])
+}
+
+func rowsOutsideAreLeftOut[T Float](t *testing.T, k *tile[T]) {
+	w := Window{H: 5, W: 6, C: 3, Kernel: 3, Stride: 1, Pad: 1, F: 5}
+	m := newMath(threads(t, 1), k)
+	ones := func(n int) []T {
+		s := make([]T, n)
+		Fill(s, 1)
+		return s
+	}
+	inf := T(math.Inf(1))
+	finite := func(what string, s []T) {
+		t.Helper()
+		for i, v := range s {
+			if d := float64(v); math.IsNaN(d) || math.IsInf(d, 0) {
+				t.Fatalf("%s: element %d is %v", what, i, v)
+			}
+		}
+	}
+	tap := w.Kernel * w.C * w.F // elements of a row of the window
+	y, dx, dw := ones(w.Len()), ones(w.In()), ones(3*tap)
+
+	weight, filters := ones(3*tap), ones(m.FiltersLen(&w))
+	Fill(weight[:tap], inf)
+	m.PackFilters(weight, filters, &w)
+	m.Conv(1, ones(w.In()), filters, y, &w, Epilogue[T]{})
+	finite("the first row of the output", y[:w.W*w.F])
+
+	weight, turned := ones(3*tap), ones(m.TurnedLen(&w))
+	Fill(weight[2*tap:], inf)
+	m.PackTurned(weight, turned, &w)
+	m.ConvInput(1, ones(w.Len()), turned, dx, &w, false)
+	finite("the first row of the input's gradient", dx[:w.W*w.C])
+
+	dy := ones(w.Len())
+	Fill(dy[:w.W*w.F], inf)
+	m.ConvWeight(1, ones(w.In()), dy, dw, &w, false)
+	finite("the first row of the weights' gradient", dw[:tap])
+}

@@ -78,11 +78,11 @@ func (s *weightRegion[T]) part(l *Lane[T], dw []T, i0, i1, m0, m1, j0, j1 int, a
 	}
 	g := s.w.forward()
 	size, width := g.h*g.w*g.c, g.w*g.c // of an image and a row of it
-	corner := (g.top*g.w + g.left) * g.c
-	inside, padded := g.inside(), 0
-	if !inside {
-		h, w := g.padded()
-		padded, width, corner = h*w*g.c, w*g.c, 0
+	corner := g.left * g.c              // from an image's row to what the window sees of it
+	within, padded := g.within(), 0
+	h, wide := g.padded()
+	if !within {
+		padded, width, corner = h*wide*g.c, wide*g.c, -g.top*wide*g.c
 	}
 	images, rows := max(1, weightPositions*3/2/(g.oh*g.ow)), g.oh
 	if images == 1 {
@@ -91,50 +91,72 @@ func (s *weightRegion[T]) part(l *Lane[T], dw []T, i0, i1, m0, m1, j0, j1 int, a
 	for i := i0; i < i1; i += images {
 		n := min(images, i1-i)
 		x, step := s.x[i*size:], size
-		if !inside {
+		if !within {
 			l.a = grow(l.a, images*padded)
-			h, _ := g.padded()
 			for im := range n {
-				pad(l.a[im*padded:][:padded], s.x[(i+im)*size:][:size], &g, 0, h)
+				pad(l.a[im*padded:][:padded], s.x[(i+im)*size:][:size], &g, max(0, -g.top), min(h, g.h-g.top))
 			}
 			x, step = l.a, padded
 		}
 		for y := 0; y < g.oh; y += rows {
-			s.block(l, &g, x[corner+y*g.stride*width:], step, width, dw, i, n, y, min(y+rows, g.oh), m0, m1, j0, j1, acc || i > i0 || y > 0)
+			s.block(l, &g, x[:n*step], step, corner, width, dw, i, n, y, min(y+rows, g.oh), m0, m1, j0, j1, acc || i > i0 || y > 0)
 		}
 	}
 }
 
 // block adds, or without acc sets, the part of rows y0 to y1 of positions of n
-// images from image on: all rows, if they are several. x is where the window's
-// first tap is, with step elements from image to image and width from row to row.
-func (s *weightRegion[T]) block(l *Lane[T], g *sweep, x []T, step, width int, dw []T, image, n, y0, y1, m0, m1, j0, j1 int, acc bool) {
+// images from image on: all rows, if they are several. What the window sees of row
+// r of image i begins at x[i*step+corner+r*width]. As on the way forward, rows of
+// the window outside of an image are left out.
+func (s *weightRegion[T]) block(l *Lane[T], g *sweep, x []T, step, corner, width int, dw []T, image, n, y0, y1, m0, m1, j0, j1 int, acc bool) {
 	nr, run, f := l.tile.nr, g.wide*g.c, g.filters
 	positions := (y1 - y0) * g.ow
-	from := s.dy[(image*g.oh+y0)*g.ow*f:]
+	dys := s.dy[(image*g.oh+y0)*g.ow*f:]
 	w := &l.call
 	*w = one[T](g.ow)
 	w.rowA, w.colA, w.rowC = 1, g.stride*g.c, f
-	w.segs, w.segA = y1-y0, g.stride*width
+	w.segA = g.stride * width
 	w.outer, w.outerA = n, step
 	if acc {
 		w.flags |= flagAcc
 	}
 	for j := j0; j < j1; j += nr {
 		columns := min(nr, j1-j)
+		var panel *T // of the output's gradient
 		l.tile.setWidth(w, columns)
 		if f <= 2*nr && (columns == nr || columns == nr/2) {
-			w.b, w.rowB = &from[j], f
+			panel, w.rowB = &dys[j], f
 		} else {
 			l.b = grow(l.b, n*positions*nr)
-			Rows(from, f).pack(l.b, nr, 0, n*positions, j, columns)
-			w.b, w.rowB = &l.b[0], nr
+			Rows(dys, f).pack(l.b, nr, 0, n*positions, j, columns)
+			panel, w.rowB = &l.b[0], nr
 		}
 		w.segB, w.outerB = g.ow*w.rowB, positions*w.rowB
 		for ky := m0 / run; ky*run < m1; ky++ {
 			a, b := max(m0, ky*run), min(m1, (ky+1)*run)
-			w.a, w.c = &x[ky*width+a-ky*run], &dw[a*f+j]
+			from, to := g.rowsIn(ky, y0, y1)
+			if from == to {
+				if !acc {
+					for r := a; r < b; r++ {
+						clear(dw[r*f+j:][:columns])
+					}
+				}
+				continue
+			}
+			w.segs = to - from
+			w.a, w.b = &x[corner+(g.top+from*g.stride+ky)*width+a-ky*run], at(panel, (from-y0)*w.segB)
+			w.c = &dw[a*f+j]
 			l.tile.cut(w, b-a)
 		}
 	}
+}
+
+// rowsIn is which of rows y0 to y1 of positions have row ky of the window in the
+// image: from to to, none where these are equal.
+func (g *sweep) rowsIn(ky, y0, y1 int) (from, to int) {
+	for from = y0; from < y1 && g.top+from*g.stride+ky < 0; from++ {
+	}
+	for to = y1; to > from && g.top+(to-1)*g.stride+ky >= g.h; to-- {
+	}
+	return from, to
 }
