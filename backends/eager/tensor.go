@@ -43,6 +43,10 @@ func Variable[T kernel.Float](data, grad []T, shape ...int) *Tensor[T] {
 func (t *Tape[T]) Begin() {
 	t.Drop()
 	t.given = 0
+	// What a way back that was skipped kept, and outputs that nobody freed.
+	t.floats.Reset()
+	t.halves.Reset()
+	t.ints.Reset()
 }
 
 // tensor is a tensor of the given shape without elements.

@@ -135,6 +135,21 @@ func (a *Arena[E]) Put(b []E) {
 	a.gaps = slices.Insert(a.gaps, i, g)
 }
 
+// Reset takes back all that is handed out.
+func (a *Arena[E]) Reset() {
+	if a.live == 0 {
+		return // and there are no gaps
+	}
+	for i := range a.slabs {
+		s := &a.slabs[i]
+		if a.Poison != nil {
+			a.Poison(s.all[:s.top])
+		}
+		s.top = 0
+	}
+	a.gaps, a.live = a.gaps[:0], 0
+}
+
 // place is where b lies.
 func (a *Arena[E]) place(b []E) gap {
 	p := uintptr(unsafe.Pointer(unsafe.SliceData(b)))

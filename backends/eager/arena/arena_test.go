@@ -148,6 +148,49 @@ func TestWrongReturnsPanic(t *testing.T) {
 	}
 }
 
+// After Reset everything is handed out anew, from the same places, and nothing that
+// was handed out before can be given back.
+func TestReset(t *testing.T) {
+	for name, a := range arenas[float32](t) {
+		a.Poison = func(b []float32) {
+			for i := range b {
+				b[i] = -1
+			}
+		}
+		a.Reset()
+		step := func() (x []float32) {
+			x = a.Get(100)
+			a.Put(x)
+			for n := range 5 {
+				x = a.Get(1000*n + 1)
+			}
+			a.Put(a.Get(50))
+			return x
+		}
+		x := step()
+		x[0] = 1
+		made := a.Made()
+		if a.Reset(); a.Live() != 0 || x[0] != -1 {
+			t.Errorf("%s: after Reset %d elements are live, and a buffer holds %v, want 0 and poison", name, a.Live(), x[0])
+		}
+		for range 10 {
+			y := step()
+			if &y[0] != &x[0] || a.Made() != made {
+				t.Fatalf("%s: a step after Reset took other places, %d elements instead of %d", name, a.Made(), made)
+			}
+			a.Reset()
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: what Reset took back was given back again", name)
+				}
+			}()
+			a.Put(x)
+		}()
+	}
+}
+
 func TestCloseMakesAnArenaNew(t *testing.T) {
 	var a Arena[float32]
 	a.Put(a.Get(1 << 16))

@@ -1,0 +1,84 @@
+package eager
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/backends/eager/half"
+	"github.com/dlbench/dlbench/workloads"
+)
+
+// Begin takes everything back, whatever became of the step before it: an op that was
+// recorded and dropped, one whose output no loss read, so that its way back was
+// skipped, one of which no gradient is wanted, and outputs that nobody freed. The
+// arenas hold after many such steps what they held after two.
+func TestBeginTakesEverythingBack(t *testing.T) {
+	ends := map[string]func(tape *Tape[float32], vars []*Tensor[float32], op func(*Tape[float32]) *Tensor[float32]){
+		"dropped": func(tape *Tape[float32], _ []*Tensor[float32], op func(*Tape[float32]) *Tensor[float32]) {
+			tape.Record(true)
+			op(tape)
+		},
+		"skipped": func(tape *Tape[float32], _ []*Tensor[float32], op func(*Tape[float32]) *Tensor[float32]) {
+			tape.Record(true)
+			op(tape)
+			tape.Backward()
+		},
+		"not wanted": func(tape *Tape[float32], vars []*Tensor[float32], op func(*Tape[float32]) *Tensor[float32]) {
+			for _, v := range vars {
+				v.needs = false
+			}
+			tape.Record(true)
+			op(tape)
+			tape.Backward()
+		},
+		"not freed": func(tape *Tape[float32], _ []*Tensor[float32], op func(*Tape[float32]) *Tensor[float32]) { op(tape) },
+	}
+	for name, build := range opCases[float32]() {
+		for end, step := range ends {
+			for _, format := range []half.Format{0, half.BF16} {
+				for _, hooked := range []bool{false, true} { // the hook has attention keep its weights
+					tape := halfTape(t, 1, format)
+					if hooked {
+						tape.hooks.inner = func([]float32) {}
+					}
+					vars, op := build(rand.New(rand.NewPCG(1, 1)))
+					for range 2 {
+						tape.Begin()
+						step(tape, vars, op)
+					}
+					tape.Begin()
+					made := tape.floats.Made() + tape.halves.Made() + tape.ints.Made()
+					live := tape.floats.Live() + tape.halves.Live() + tape.ints.Live()
+					for range 20 {
+						step(tape, vars, op)
+						tape.Begin()
+					}
+					if now := tape.floats.Made() + tape.halves.Made() + tape.ints.Made(); now != made || live != 0 {
+						t.Errorf("%s, %s, format %d, hook %v: %d elements are live after Begin, and the arenas grew from %d to %d elements in 20 steps",
+							name, end, format, hooked, live, made, now)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A program in which an op is computed and read by nobody trains and infers in the
+// same memory step after step.
+func TestUnreadOpsHoldNothing(t *testing.T) {
+	for _, mode := range []workloads.Mode{workloads.Train, workloads.Infer} {
+		set := smallSettings()
+		set.Mode, set.Precision = mode, workloads.F32
+		p := resolve(t, smallSpecs()["attention"], set)
+		norm := slices.IndexFunc(p.Ops, func(op workloads.Op) bool { return op.Op == workloads.OpLayerNorm })
+		p.Ops = slices.Insert(slices.Clone(p.Ops), len(p.Ops)-1, p.Ops[norm])
+		e := engineOf[float32](t, jobOf(t, p, set, backends.ForTime))
+		trace(t, e, 3)
+		made := e.tape.floats.Made()
+		if trace(t, e, 20); e.tape.floats.Made() != made {
+			t.Errorf("%s: the arena grew from %d to %d elements in 20 steps", mode, made, e.tape.floats.Made())
+		}
+	}
+}
