@@ -177,6 +177,7 @@ func (x *MathBF16) Mul(m, n, k int, a, b Matrix16, c []float32, ldc int, acc boo
 	if m <= 0 || n <= 0 {
 		return
 	}
+	check16(m, n, k, a, b, c, ldc)
 	if k == 0 {
 		emptyProduct(0, m, 0, n, c, ldc, acc, Epilogue[float32]{})
 		return

@@ -288,6 +288,11 @@ func (s *sweepRegion[T]) run() {
 
 // Conv computes y[n,H',W',F] from x[n,H,W,C] and filters, as PackFilters left them.
 func (m *Math[T]) Conv(n int, x, filters, y []T, w *Window, e Epilogue[T]) {
+	w.check(n, len(x), len(y))
+	need("the packed filters", len(filters), m.FiltersLen(w))
+	if e.Bias != nil {
+		need("the bias", len(e.Bias), w.F)
+	}
 	m.sweep = sweepRegion[T]{math: m, g: w.forward(), n: n, x: x, y: y, panels: filters, e: e}
 	m.sweep.run()
 }
@@ -295,6 +300,8 @@ func (m *Math[T]) Conv(n int, x, filters, y []T, w *Window, e Epilogue[T]) {
 // ConvInput computes dx, or with acc adds to it, from dy and filters, as
 // PackTurned left them.
 func (m *Math[T]) ConvInput(n int, dy, filters, dx []T, w *Window, acc bool) {
+	w.check(n, len(dx), len(dy))
+	need("the packed filters", len(filters), m.TurnedLen(w))
 	if !acc && w.Kernel < w.Stride {
 		clear(dx[:n*w.In()]) // there are places that no window reaches
 	}
@@ -316,6 +323,8 @@ func (m *Math[T]) TurnedLen(w *Window) int  { return m.PackedLen(w.Kernel*w.Kern
 
 // PackFilters stores weight[k,k,C,F] in buf, in the order in which Conv reads it.
 func (m *Math[T]) PackFilters(weight, buf []T, w *Window) {
+	need("the weights", len(weight), w.weights())
+	need("the room for packed filters", len(buf), m.FiltersLen(w))
 	m.pack = packRegion[T]{k: w.depth(), n: w.F, nr: m.tile.nr, b: weight, buf: buf}
 	m.packAll(w.depth()*w.F, w.F)
 }
@@ -323,6 +332,8 @@ func (m *Math[T]) PackFilters(weight, buf []T, w *Window) {
 // PackTurned stores weight in the order in which ConvInput reads it: for each of
 // its passes rows [taps,wide,F], columns C.
 func (m *Math[T]) PackTurned(weight, buf []T, w *Window) {
+	need("the weights", len(weight), w.weights())
+	need("the room for packed filters", len(buf), m.TurnedLen(w))
 	m.pack = packRegion[T]{nr: m.tile.nr, n: w.C, b: weight, buf: buf, turned: w}
 	m.packAll(w.depth()*w.F, w.C)
 }

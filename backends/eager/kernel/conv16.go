@@ -27,12 +27,16 @@ func wordsOf(k, n int) int { return k / 2 * ((n + columns16 - 1) / columns16 * c
 
 // PackFilters stores weight[k,k,C,F] in buf, in the order in which Conv reads it.
 func (x *MathBF16) PackFilters(weight []uint16, buf []uint32, w *Window) {
+	need("the weights", len(weight), w.weights())
+	need("the room for packed filters", len(buf), x.FiltersLen(w))
 	x.pack = pack16{x: x, w: *w, weight: weight, buf: buf, columns: w.F}
 	x.packAll()
 }
 
 // PackTurned stores weight in the order in which ConvInput reads it.
 func (x *MathBF16) PackTurned(weight []uint16, buf []uint32, w *Window) {
+	need("the weights", len(weight), w.weights())
+	need("the room for packed filters", len(buf), x.TurnedLen(w))
 	x.pack = pack16{x: x, w: *w, weight: weight, buf: buf, columns: w.C, turned: true}
 	x.packAll()
 }
@@ -89,6 +93,8 @@ func (p *pack16) Part(i int) {
 // Conv computes y[n,H',W',F], or with acc adds to it, from x[n,H,W,C] and filters, as
 // PackFilters left them.
 func (x *MathBF16) Conv(n int, images []uint16, filters []uint32, y []float32, w *Window, acc bool) {
+	w.check(n, len(images), len(y))
+	need("the packed filters", len(filters), x.FiltersLen(w))
 	x.sweep = sweep16{x: x, g: w.forward(), n: n, images: images, y: y, panels: filters, acc: acc}
 	x.sweep.run()
 }
@@ -96,6 +102,8 @@ func (x *MathBF16) Conv(n int, images []uint16, filters []uint32, y []float32, w
 // ConvInput computes dx, or with acc adds to it, from dy and filters, as PackTurned
 // left them.
 func (x *MathBF16) ConvInput(n int, dy []uint16, filters []uint32, dx []float32, w *Window, acc bool) {
+	w.check(n, len(dx), len(dy))
+	need("the packed filters", len(filters), x.TurnedLen(w))
 	if !acc && w.Kernel < w.Stride {
 		clear(dx[:n*w.In()]) // there are places that no window reaches
 	}
@@ -187,6 +195,8 @@ func (l *lane16) seen(g *sweep, image []uint16, y0, y1 int) (x []uint16, width i
 // ConvWeight computes dw[k,k,C,F], or with acc adds to it, from x[n,H,W,C] and
 // dy[n,H',W',F]: products over all positions, in pairs of them.
 func (x *MathBF16) ConvWeight(n int, images, dy []uint16, dw []float32, w *Window, acc bool) {
+	w.check(n, len(images), len(dy))
+	need("the weights' gradient", len(dw), w.weights())
 	x.weight = weight16{x: x, g: w.forward(), n: n, images: images, dy: dy, dw: dw, acc: acc, threads: min(x.pool.Threads(), (w.F+columns16-1)/columns16)}
 	x.pool.Do(x.weight.threads, &x.weight)
 	x.weight = weight16{}

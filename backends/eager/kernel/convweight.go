@@ -34,6 +34,8 @@ type weightRegion[T Float] struct {
 // ConvWeight computes dw[k,k,C,F], or with acc adds to it, from x[n,H,W,C] and
 // dy[n,H',W',F].
 func (m *Math[T]) ConvWeight(n int, x, dy, dw []T, w *Window, acc bool) {
+	w.check(n, len(x), len(dy))
+	need("the weights' gradient", len(dw), w.weights())
 	threads := m.pool.Threads()
 	panels := (w.F + m.tile.nr - 1) / m.tile.nr
 	m.weight = weightRegion[T]{math: m, w: *w, n: n, x: x, dy: dy, dw: dw, acc: acc, threads: threads}

@@ -70,6 +70,7 @@ func (x *Math[T]) MulEpilogue(m, n, k int, a, b Matrix[T], c []T, ldc int, e Epi
 }
 
 func (x *Math[T]) multiply(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
+	x.tile.check(m, n, k, a, b, c, ldc, e.Bias)
 	threads := x.pool.Parts(m*n*k, pool.LeastProducts)
 	if threads == 1 {
 		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc, e)
@@ -82,6 +83,7 @@ func (x *Math[T]) multiply(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool
 
 // Mul is Math.Mul on this lane's thread.
 func (l *Lane[T]) Mul(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool) {
+	l.tile.check(m, n, k, a, b, c, ldc, nil)
 	l.mul(0, m, 0, n, k, a, b, c, ldc, acc, Epilogue[T]{})
 }
 
@@ -199,6 +201,8 @@ func emptyProduct[T Float](i0, i1, j0, j1 int, c []T, ldc int, acc bool, e Epilo
 // operand, for use in several products. buf has at least PackedLen(k, n) elements.
 func (x *Math[T]) PackRight(k, n int, b Matrix[T], buf []T) Matrix[T] {
 	nr := x.tile.nr
+	need("B", len(b.data), extent(k, n, b.row, b.col))
+	need("the room for packed B", len(buf), x.PackedLen(k, n))
 	for j := 0; j < n; j += nr {
 		b.pack(buf[j*k:], nr, 0, k, j, min(nr, n-j))
 	}
@@ -206,7 +210,7 @@ func (x *Math[T]) PackRight(k, n int, b Matrix[T], buf []T) Matrix[T] {
 }
 
 // PackedLen is the room that packing n columns of depth k takes.
-func (x *Math[T]) PackedLen(k, n int) int { return (n + x.tile.nr - 1) / x.tile.nr * x.tile.nr * k }
+func (x *Math[T]) PackedLen(k, n int) int { return x.tile.packedLen(k, n) }
 
 // grow returns a slice of n elements, from s where it is large enough.
 func grow[T any](s []T, n int) []T {

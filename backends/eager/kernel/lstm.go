@@ -110,5 +110,6 @@ func lstmRowBack[T Float](zi, zf, zg, zo, before, cell, dy, dh, dc []T) {
 
 // MulBias is Mul without acc, with bias added to each row of C.
 func (l *Lane[T]) MulBias(m, n, k int, a, b Matrix[T], c []T, ldc int, bias []T) {
+	l.tile.check(m, n, k, a, b, c, ldc, bias)
 	l.mul(0, m, 0, n, k, a, b, c, ldc, false, Epilogue[T]{Bias: bias})
 }
