@@ -35,7 +35,7 @@ func readIDX(r io.Reader, gzipped bool, rank int) (dims []int, data []byte, err 
 	}
 	n, ok := elements(dims)
 	if !ok || n > maxIDX {
-		return nil, nil, fmt.Errorf("sides %v: expected positive ones and at most %d bytes", dims, maxIDX)
+		return nil, nil, fmt.Errorf("sides %v: expected positive ones and at most %d bytes", dims, int64(maxIDX))
 	}
 	// The header is not trusted with an allocation: memory grows with the file.
 	data, err = io.ReadAll(io.LimitReader(r, n+1))

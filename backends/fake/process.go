@@ -165,7 +165,7 @@ func allocRunaway(w *worker) (backends.Backend, error) { return onceMeasuring(w,
 
 func runaway() error {
 	const chunk = 32 << 20
-	for held := 0; held < 30_000_000_000; held += chunk {
+	for held := int64(0); held < 30_000_000_000; held += chunk {
 		if _, err := touch(chunk); err != nil {
 			return err
 		}

@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// reserved is the address space that an arena asks for, bytes: room enough for
-	// all buffers to lie side by side. Memory is taken only where they were used.
-	reserved = 32 << 30
+	// reserved is the address space that an arena asks for, bytes: 32 GiB, room enough
+	// for all buffers to lie side by side, or, where an address has 32 bits, 256 MiB.
+	// Memory is taken only where they were used.
+	reserved = 1 << (28 + 7*(^uint(0)>>63))
 	// line is what buffers are aligned to, bytes: a cache line, and a vector of AVX-512.
 	line = 64
 	// leastSlab is the size of the first slab where no address space can be had, bytes.
