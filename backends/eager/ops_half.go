@@ -29,13 +29,14 @@ func (t *Tape[T]) pairs(operands ...*Tensor[T]) *kernel.MathBF16 {
 }
 
 // words is room for n pairs from the arena of 16-bit elements; doneWords gives it back.
+// The arena knows a buffer by its whole capacity, an even number of elements.
 func (t *Tape[T]) words(n int) []uint32 {
 	s := t.halves.Get(2 * n)
-	return unsafe.Slice((*uint32)(unsafe.Pointer(&s[0])), n)
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(s))), cap(s)/2)[:n]
 }
 
 func (t *Tape[T]) doneWords(s []uint32) {
-	t.halves.Put(unsafe.Slice((*uint16)(unsafe.Pointer(&s[0])), 2*len(s)))
+	t.halves.Put(unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(s))), 2*cap(s)))
 }
 
 // convPairs is Conv2D by m.

@@ -324,3 +324,22 @@ func BenchmarkStepIn16Bits(b *testing.B) {
 		}
 	}
 }
+
+// Room for pairs goes back whole, whatever its length: nothing of its last cache line
+// stays held.
+func TestWordsGoBackWhole(t *testing.T) {
+	tape := halfTape(t, 1, half.BF16)
+	for n := range 70 {
+		s := tape.words(n)
+		if len(s) != n {
+			t.Fatalf("%d words, want %d", len(s), n)
+		}
+		for i := range s {
+			s[i] = 1
+		}
+		tape.doneWords(s)
+		if live := tape.halves.Live(); live != 0 {
+			t.Fatalf("%d elements are held after %d words were given back", live, n)
+		}
+	}
+}
