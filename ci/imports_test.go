@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"harness/peak":                {"results"},
 	"report":                      {"results", "results/compare", "results/compare/claims", "results/compare/frameworks", "results/compare/gate", "results/compare/history", "results/compare/selection"},
 	"scripts/enginespeed":         {"results"},
+	"scripts/gemmspeed":           {"backends/eager"},
 	"report/verify":               {"results", "results/compare", "report"},
 }
 

@@ -1,11 +1,13 @@
 // Command gemmspeed compares what processes of two programs measured of the
 // same matrix products, and prints the table of scripts/gemm-speed.
 //
+//	go run ./scripts/gemmspeed kernels
 //	go run ./scripts/gemmspeed OURS... -- THEIRS...
 //
-// A file is what one process printed: lines "SHAPE/threads=N GFLOP/s". The exit
-// code is 1 where a ratio of medians is below its limit, and 2 where the files
-// cannot be compared.
+// A file is what one process printed: lines "SHAPE/threads=N GFLOP/s"; with kernels
+// it says which kernels would be measured. The exit code is 1 where a ratio of
+// medians is below its limit, and 2 where the files cannot be compared, or where
+// DLBENCH_EAGER_KERNELS forces kernels that this machine does not have.
 package main
 
 import (
@@ -17,6 +19,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/dlbench/dlbench/backends/eager/kernel"
 )
 
 func main() { os.Exit(program(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -25,9 +29,17 @@ func main() { os.Exit(program(os.Args[1:], os.Stdout, os.Stderr)) }
 var limits = map[string]float64{"threads=1": 0.9, "threads=2": 1}
 
 func program(args []string, out, errs io.Writer) int {
+	if err := kernel.CheckForced(); err != nil {
+		fmt.Fprintln(errs, err)
+		return 2
+	}
+	if slices.Equal(args, []string{"kernels"}) {
+		fmt.Fprintln(out, "kernels of the product:", kernel.Kernels()["f32-product"])
+		return 0
+	}
 	cut := slices.Index(args, "--")
 	if cut < 1 || cut == len(args)-1 {
-		fmt.Fprintln(errs, "usage: gemmspeed OURS... -- THEIRS...")
+		fmt.Fprintln(errs, "usage: gemmspeed kernels | OURS... -- THEIRS...")
 		return 2
 	}
 	ours, names, err := read(args[:cut])

@@ -17,6 +17,9 @@ import (
 // weight gradient; its dense layer with the gradients of input and weights; a
 // step of an LSTM; the first layer of mnist-mlp.
 func BenchmarkShapes(b *testing.B) {
+	if err := CheckForced(); err != nil {
+		b.Fatal(err)
+	}
 	for _, s := range []struct {
 		m, k, n int
 		flip    string
