@@ -16,11 +16,12 @@ type identity struct {
 	Hollow bool
 }
 
-// hue is that of a framework; Keras joins TensorFlow's, and what the table
-// of frameworks does not know is grey.
+// hue is that of a framework; Keras joins TensorFlow's. Grey are OpenVINO, since an
+// eighth hue could not be told from the seven in every kind of colour vision, and
+// what the table of frameworks does not know.
 func hue(f frameworks.Framework) string {
 	switch {
-	case !f.Known:
+	case !f.Known, f.ID == frameworks.OpenVINO:
 		return "oth"
 	case f.ID == frameworks.Keras:
 		return frameworks.TensorFlow
@@ -34,7 +35,7 @@ var labels = map[string]string{
 	"tensorflow": "TensorFlow", "tensorflow-function": "TensorFlow function",
 	"tensorflow-xla": "TensorFlow XLA", "tensorflow-session": "TensorFlow Session",
 	"keras-tensorflow": "Keras on TensorFlow", "keras-torch": "Keras on PyTorch", "keras-jax": "Keras on JAX",
-	"jax": "JAX", "jax-eager": "JAX eager", "onnxruntime": "ONNX Runtime",
+	"jax": "JAX", "jax-eager": "JAX eager", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO",
 }
 
 // identify looks a backend up; kind is what its worker said of itself.

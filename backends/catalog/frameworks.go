@@ -35,7 +35,8 @@ func frameworks() []backends.Entry {
 		keras("keras-jax", compiled, where{"keras", "jax-cuda"}, nil),
 		halved(framework("jax", compiled, jax, corrected, both)),
 		halved(framework("jax-eager", eager, jax, corrected, both)),
-		onnxruntime(),
+		onnxEngine("onnxruntime"),
+		onnxEngine("openvino"),
 	}
 }
 
@@ -96,10 +97,10 @@ func keras(name, kind string, in where, features []string) backends.Entry {
 	return halved(e)
 }
 
-// onnxruntime only infers, on graphs that PyTorch's environment exports: it has
-// no optimizer, and inference has no dropout.
-func onnxruntime() backends.Entry {
-	e := framework("onnxruntime", "static-graph", where{"onnxruntime", ""}, corrected, nil,
+// onnxEngine is a row for what only infers, on graphs that PyTorch's environment
+// exports: it has no optimizer, and inference has no dropout.
+func onnxEngine(name string) backends.Entry {
+	e := framework(name, "static-graph", where{name, ""}, corrected, nil,
 		"DLBENCH_EXPORT_PYTHON={interpreter:pytorch}", "DLBENCH_EXPORTS={cache}/exports")
 	e.Info.Precisions = []workloads.Precision{workloads.F32}
 	e.Info.Dialect = map[string]string{}

@@ -149,7 +149,7 @@ func TestEnvironmentsOfTheCatalog(t *testing.T) {
 			t.Errorf("--cuda %s: %v, want %s", text, got, want)
 		}
 	}
-	if got := strings.Join(plainEnvironments(), " "); got != "pytorch tensorflow jax onnxruntime keras" {
+	if got := strings.Join(plainEnvironments(), " "); got != "pytorch tensorflow jax onnxruntime openvino keras" {
 		t.Errorf("--all: %s", got)
 	}
 }

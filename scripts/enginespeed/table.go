@@ -15,7 +15,6 @@ func write(out io.Writer, run results.Run, rows []row) {
 	h := run.Meta.Host
 	fmt.Fprintf(out, "%s, %d cores, %s %s, %s; run of %s\n", h.CPU, h.Cores, h.OS, h.Kernel, h.Go, run.Meta.Started)
 	fmt.Fprintln(out, "Ratios are the engine's figure over that of the fastest or leanest, the median over rounds; intervals hold it with 95 % or more.")
-	fmt.Fprintln(out, "OpenVINO is not in the catalog: inference is held to ONNX Runtime alone.")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nDEMAND\tCELL\tEAGER\tAGAINST\tTHEIRS\tRATIO\tINTERVAL\tROUNDS\tLIMIT\tVERDICT")
 	for _, r := range rows {

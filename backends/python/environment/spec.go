@@ -53,9 +53,9 @@ const (
 //
 // Figures: linux/amd64, Python 3.11.7, uv 0.13.8 with an empty cache, two cores
 // of an AMD EPYC, 2026-11-21, `dlbench setup --all` and `dlbench setup
-// tensorflow-cuda jax-cuda`. Download is the wheels whose size uv told, rounded
+// tensorflow-cuda jax-cuda`, and `dlbench setup openvino`. Download is the wheels whose size uv told, rounded
 // up; Disk is the blocks of all files, compiled Python files included. The five
-// of --all together took 8.5 GB, uv's cache included, since uv links files.
+// others of --all together took 8.5 GB, uv's cache included, since uv links files.
 var specs = []Spec{
 	{
 		Name: "pytorch", Package: "torch", Modules: []string{"torch", "onnx", "onnxscript"}, Show: []string{"torch"},
@@ -72,6 +72,10 @@ var specs = []Spec{
 	{
 		Name: "onnxruntime", Package: "onnxruntime", Modules: []string{"onnxruntime"}, Show: []string{"onnxruntime"},
 		NewestPython: 14, Platforms: everywhere, Download: 45 * mb, Disk: 155 * mb,
+	},
+	{
+		Name: "openvino", Package: "openvino", Modules: []string{"openvino"}, Show: []string{"openvino"},
+		NewestPython: 14, Platforms: everywhere, Download: 80 * mb, Disk: 270 * mb,
 	},
 	{
 		Name: "keras", Package: "keras", Modules: []string{"keras", "tensorflow", "torch", "jax"}, Show: []string{"keras", "tensorflow-cpu", "tensorflow", "torch", "jax"},

@@ -22,13 +22,15 @@ type Framework struct {
 	Known bool
 }
 
-// The frameworks that the source articles compare, and the one of claim C17.
+// The frameworks that the source articles compare, the one of claim C17, and one
+// that the report knows by name.
 const (
 	TensorFlow  = "tf"
 	PyTorch     = "pt"
 	JAX         = "jax"
 	Keras       = "keras"
 	ONNXRuntime = "ort"
+	OpenVINO    = "ov"
 )
 
 // table maps the first word of a backend's name to its framework. It is the only
@@ -39,6 +41,7 @@ var table = []struct{ word, id, name string }{
 	{"pytorch", PyTorch, "PyTorch"}, {"torch", PyTorch, "PyTorch"},
 	{"jax", JAX, "JAX"}, {"flax", JAX, "JAX"},
 	{"onnxruntime", ONNXRuntime, "ONNX Runtime"}, {"onnx", ONNXRuntime, "ONNX Runtime"}, {"ort", ONNXRuntime, "ONNX Runtime"},
+	{"openvino", OpenVINO, "OpenVINO"},
 	{"gorgonia", "gor", "Gorgonia"}, {"gomlx", "gmx", "GoMLX"},
 	{"eager", "eag", "dlbench eager"}, {"dlbench", "eag", "dlbench eager"},
 }

@@ -11,7 +11,8 @@ func TestOf(t *testing.T) {
 		"tensorflow": TensorFlow, "tensorflow-xla": TensorFlow, "tf2": TensorFlow, "TensorFlow@2.21.0": TensorFlow,
 		"pytorch-compile@2.14.0": PyTorch, "torch": PyTorch, "torchvision": "torchvision",
 		"keras-tensorflow": Keras, "keras-torch": Keras, "jax-eager": JAX,
-		"onnxruntime": ONNXRuntime, "onnxruntime@nightly": ONNXRuntime, "orthogonal": "orthogonal",
+		"onnxruntime": ONNXRuntime, "onnxruntime@nightly": ONNXRuntime,
+		"openvino": OpenVINO, "openvino@2026.3.0": OpenVINO, "orthogonal": "orthogonal",
 		"eager": "eag", "eagerness": "eagerness", "gorgonia": "gor", "gomlx": "gmx", "mine@1": "mine@1", "": "",
 	} {
 		if got := Of(backend).ID; got != want {

@@ -41,4 +41,5 @@ TABLE = {
     "jax": Entry("jax"),
     "jax-eager": Entry("jax"),
     "onnxruntime": Entry("onnxruntime"),
+    "openvino": Entry("openvino"),
 }

@@ -1,4 +1,4 @@
-"""Where ONNX Runtime's worker gets its graphs: from the cache of exports, or
+"""Where the engines of onnx_inference.py get their graphs: from the cache of exports, or
 from the exporter.
 
     DLBENCH_EXPORTS   the folder of the cache; a graph has a folder there named
