@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dlbench/dlbench/backends"
+	"github.com/dlbench/dlbench/harness/forecast"
 	"github.com/dlbench/dlbench/harness/host"
 	"github.com/dlbench/dlbench/report"
 	"github.com/dlbench/dlbench/results"
@@ -80,7 +82,7 @@ func calibrate(cmd *cobra.Command, f *calibrateFlags) error {
 	if f.rounds < calibration.MinRounds {
 		return fmt.Errorf("--rounds %d: expected at least %d; fewer say nothing about noise", f.rounds, calibration.MinRounds)
 	}
-	f.change = f.double
+	f.change, f.twins = f.double, true
 	began := time.Now()
 	dir, interrupted, err := measure(cmd, &f.suiteFlags, f.out, f.resume)
 	if err != nil {
@@ -151,6 +153,42 @@ func (f *calibrateFlags) double(s *workloads.Suite, here *site) error {
 		s.Limits.Suite = f.budget
 	}
 	return nil
+}
+
+// plain is the name that the user has for a backend.
+func (f *suiteFlags) plain(name string) string {
+	if f.twins {
+		for _, label := range []string{calibration.LabelA, calibration.LabelB} {
+			if plain, ok := strings.CutSuffix(name, label); ok {
+				return plain
+			}
+		}
+	}
+	return name
+}
+
+// unlabelled are entries, and unlabelledForecast is a forecast, as refusals tell of
+// them: with the user's names of backends, and every cell once.
+func (f *suiteFlags) unlabelled(entries []backends.Entry) []backends.Entry {
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i].Info.Name = f.plain(entries[i].Info.Name)
+	}
+	return entries
+}
+
+func (f *suiteFlags) unlabelledForecast(of forecast.Forecast) forecast.Forecast {
+	seen := map[results.Cell]bool{}
+	var cells []forecast.Cell
+	for _, c := range of.Cells {
+		c.Cell.Backend = f.plain(c.Cell.Backend)
+		if !seen[c.Cell] {
+			seen[c.Cell], c.Name = true, c.Cell.Name()
+			cells = append(cells, c)
+		}
+	}
+	of.Cells = cells
+	return of
 }
 
 // calibrationOf is what is known of the noise of a host; nil where nothing is.

@@ -84,7 +84,7 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 	if err != nil {
 		return "", nil, err
 	}
-	if err := f.site.ready(plan.Entries()); err != nil {
+	if err := f.site.ready(f.unlabelled(plan.Entries())); err != nil {
 		return "", nil, err
 	}
 	began := time.Now()
@@ -100,7 +100,7 @@ func measure(cmd *cobra.Command, f *suiteFlags, out string, resume bool) (dir st
 		return "", nil, err
 	}
 	if !f.force {
-		if err := swaps(expected, available()); err != nil {
+		if err := swaps(f.unlabelledForecast(expected), available()); err != nil {
 			return "", nil, err
 		}
 	}

@@ -48,6 +48,9 @@ type suiteFlags struct {
 	// change, unless nil, makes another suite of the one that was named, on another
 	// site; the flags have been applied to it.
 	change func(*workloads.Suite, *site) error
+	// twins says that change put each backend under two labels, which the user's
+	// commands do not know.
+	twins bool
 }
 
 func (f *suiteFlags) register(cmd *cobra.Command) {

@@ -39,7 +39,7 @@ func Of(run results.Run) (c results.CalibrationRun, skipped []string, err error)
 	}
 	pairs, skipped := usable(run)
 	if len(pairs) == 0 {
-		return c, skipped, fmt.Errorf("nothing to calibrate with: no cell was measured as %s and as %s in %d rounds or more%s", "X"+LabelA, "X"+LabelB, MinRounds, first(skipped))
+		return c, skipped, fmt.Errorf("nothing to calibrate with: no cell was measured twice, under the labels %s and %s of its backend, in %d rounds or more%s", LabelA, LabelB, MinRounds, first(skipped))
 	}
 	c.Family = len(pairs)
 	c.Disturbed, c.Trials = compare.Disturbed(run)

@@ -108,7 +108,7 @@ func TestOfLeavesOut(t *testing.T) {
 		run  results.Run
 		want string
 	}{
-		"an ordinary run": {resultstest.Run(resultstest.Config{}), "no cell was measured as X@A and as X@B in 7 rounds or more"},
+		"an ordinary run": {resultstest.Run(resultstest.Config{}), "no cell was measured twice, under the labels @A and @B of its backend, in 7 rounds or more"},
 		"few rounds":      {aa(resultstest.Config{Rounds: 5}), "backend=eager: 5 rounds, it takes 7"},
 		"nothing":         {results.Run{}, "nothing to calibrate with"},
 	} {
