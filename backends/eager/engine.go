@@ -172,7 +172,9 @@ func (e *engine[T]) loadParams(path string) error {
 	if train { // inference changes nothing
 		e.initial = append(append(make([]T, 0, len(e.weights)+len(e.buffers)), e.weights...), e.buffers...)
 	}
-	e.model, err = newModel(e.program, params)
+	if e.model, err = newModel(e.program, params); err == nil && !train {
+		e.packWeights()
+	}
 	return err
 }
 

@@ -24,6 +24,8 @@ func (t *Tape[T]) Dense(x, w, b *Tensor[T]) *Tensor[T] {
 	e := kernel.Epilogue[T]{Bias: bias, ReLU: rectify}
 	if m := t.pairs(x, w); m != nil {
 		t.densePairs(m, x, w, y, block, e)
+	} else if w.packed != nil {
+		t.math.MulEpilogue(rows, units, in, kernel.Rows(t.operand(x.Data), in), *w.packed, y.Data, units, e)
 	} else {
 		t.denseWide(x, w, y, block, columns, e)
 	}

@@ -66,6 +66,10 @@ func (e *engine[T]) readParams() map[string]backends.Tensor {
 			return t.Data
 		}
 		wide := make([]T, t.len())
+		if t.packed != nil {
+			e.tape.math.Unpack(t.Shape[1], t.Shape[0], *t.packed, wide)
+			return wide
+		}
 		e.tape.format.Widen(as32(wide), t.half)
 		return wide
 	}, true)
@@ -111,7 +115,7 @@ func (e *engine[T]) built() backends.Built {
 
 // paramType is how the first parameter is stored, the master copy where there is one.
 func (e *engine[T]) paramType() string {
-	if len(e.trainable) == 0 || e.trainable[0].Data != nil {
+	if len(e.trainable) == 0 || e.trainable[0].Data != nil || e.trainable[0].packed != nil {
 		return string(precision[T]())
 	}
 	return e.tape.dtype(e.trainable[0])

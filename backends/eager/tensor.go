@@ -11,6 +11,7 @@ type Tensor[T kernel.Float] struct {
 	Shape []int
 	Data  []T
 
+	packed    *kernel.Matrix[T] // instead of Data, a weight that does not change (packed.go)
 	half      []uint16
 	grad      []T
 	halfGrad  []uint16   // instead of grad on a tape with a 16-bit format, but of variables

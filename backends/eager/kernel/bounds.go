@@ -33,9 +33,13 @@ func (t *tile[T]) check(m, n, k int, a, b Matrix[T], c []T, ldc int, bias []T) {
 		return
 	}
 	need("A", len(a.data), extent(m, k, a.row, a.col))
-	if b.packed != nil {
+	switch {
+	case b.tail != nil:
+		need("packed B", len(b.packed), n/t.nr*t.nr*k)
+		need("the last panel of packed B", len(b.tail), t.nr*k)
+	case b.packed != nil:
 		need("packed B", len(b.packed), t.packedLen(k, n))
-	} else {
+	default:
 		need("B", len(b.data), extent(k, n, b.row, b.col))
 	}
 }

@@ -79,6 +79,12 @@ func shortOperands[T Float](t *testing.T, k *tile[T]) {
 		eachCut(t, "Mul, packed", []operand{a, packed, c}, func(n []int) {
 			x.Mul(s.m, s.n, s.depth, Rows(of(n[0]), lda), Matrix[T]{packed: of(n[1])}, of(n[2]), ldc, false)
 		})
+		eachCut(t, "PackInPlace", []operand{{"B", s.n * s.depth}}, func(n []int) { x.PackInPlace(s.depth, s.n, make([]T, n[0])) })
+		if whole := s.n / k.nr * k.nr; whole > 0 && whole < s.n {
+			eachCut(t, "Mul, packed in place", []operand{{"packed B", whole * s.depth}, {"the last panel of packed B", k.nr * s.depth}}, func(n []int) {
+				x.Mul(s.m, s.n, s.depth, Rows(all, lda), Matrix[T]{packed: of(n[0]), tail: of(n[1])}, all, ldc, false)
+			})
+		}
 		eachCut(t, "MulEpilogue", []operand{a, b, c, bias}, func(n []int) {
 			x.MulEpilogue(s.m, s.n, s.depth, Rows(of(n[0]), lda), Rows(of(n[1]), ldb), of(n[2]), ldc, Epilogue[T]{Bias: of(n[3])})
 		})

@@ -19,6 +19,14 @@ const (
 // would cost as much as it brings.
 const fewRows = 42
 
+// With few rows most of the time goes into reading B, and a packed one is read in
+// long runs: streamK of the depth at a time, each element fetched streamAhead
+// elements before its turn, so that the pages that it lies in are known in time.
+const (
+	streamK     = 2048
+	streamAhead = 3072
+)
+
 // Math holds what products need beside their operands: the threads and one
 // lane for each. It is used from one goroutine.
 type Math[T Float] struct {
@@ -71,6 +79,7 @@ func (x *Math[T]) MulEpilogue(m, n, k int, a, b Matrix[T], c []T, ldc int, e Epi
 
 func (x *Math[T]) multiply(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
 	x.tile.check(m, n, k, a, b, c, ldc, e.Bias)
+	b.stream = b.isPacked() && m <= fewRows
 	threads := x.pool.Parts(m*n*k, pool.LeastProducts)
 	if threads == 1 {
 		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc, e)
@@ -97,18 +106,20 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 		emptyProduct(i0, i1, j0, j1, c, ldc, acc, e)
 		return
 	}
-	nr := l.tile.nr
-	inPlace := b.packed == nil && b.col == 1 && i1-i0 <= fewRows
+	nr, deep, ahead := l.tile.nr, blockK, 0
+	if b.stream {
+		deep, ahead = streamK, streamAhead
+	}
+	inPlace := !b.isPacked() && b.col == 1 && i1-i0 <= fewRows
 	for jc := j0; jc < j1; jc += blockN {
 		nc := min(blockN, j1-jc)
 		panels := (nc + nr - 1) / nr
-		for pc := 0; pc < k; pc += blockK {
-			kc := min(blockK, k-pc)
+		for pc := 0; pc < k; pc += deep {
+			kc := min(deep, k-pc)
 			var bs []T       // packed panels of B
 			panel := nr * kc // the distance between two
 			switch {
-			case b.packed != nil:
-				bs, panel = b.packed[jc*k+pc*nr:], nr*k
+			case b.isPacked():
 			case inPlace: // but for columns that do not fill vectors
 				if rest := nc % nr; rest != 0 && rest != nr/2 {
 					l.b = grow(l.b, panel)
@@ -127,6 +138,7 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 				*w = one[T](kc)
 				w.a, w.rowA, w.colA = l.left(a, ic, mc, pc, kc, panels)
 				w.rowC = ldc
+				w.ahead = ahead
 				if acc || pc > 0 {
 					w.flags |= flagAcc
 				}
@@ -137,6 +149,8 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 					j := jc + q*nr
 					width := min(nr, j1-j)
 					switch {
+					case b.isPacked():
+						w.b, w.rowB = b.panel(j, pc, k, nr, width), nr
 					case bs != nil:
 						w.b, w.rowB = &bs[q*panel], nr
 					case width == nr || width == nr/2:
@@ -196,21 +210,6 @@ func emptyProduct[T Float](i0, i1, j0, j1 int, c []T, ldc int, acc bool, e Epilo
 		}
 	}
 }
-
-// PackRight stores B[k,n] once in the order in which Mul reads its right
-// operand, for use in several products. buf has at least PackedLen(k, n) elements.
-func (x *Math[T]) PackRight(k, n int, b Matrix[T], buf []T) Matrix[T] {
-	nr := x.tile.nr
-	need("B", len(b.data), extent(k, n, b.row, b.col))
-	need("the room for packed B", len(buf), x.PackedLen(k, n))
-	for j := 0; j < n; j += nr {
-		b.pack(buf[j*k:], nr, 0, k, j, min(nr, n-j))
-	}
-	return Matrix[T]{packed: buf}
-}
-
-// PackedLen is the room that packing n columns of depth k takes.
-func (x *Math[T]) PackedLen(k, n int) int { return x.tile.packedLen(k, n) }
 
 // grow returns a slice of n elements, from s where it is large enough.
 func grow[T any](s []T, n int) []T {

@@ -46,6 +46,9 @@ func mulMatches[T Float](t *testing.T, k *tile[T]) {
 		}
 		mulCase(t, r, x, 300, 40, 600)
 		mulCase(t, r, x, 3, 1100, 20)
+		for range 10 { // more than streamK
+			mulCase(t, r, x, 1+r.IntN(50), 1+r.IntN(70), 2000+r.IntN(2500))
+		}
 	}
 }
 
@@ -66,8 +69,15 @@ func mulCase[T Float](t *testing.T, r *rand.Rand, x *Math[T], m, n, k int) {
 	ldc, acc := n+r.IntN(4), r.IntN(2) == 0
 	got := randoms[T](r, m*ldc)
 	want := append([]T(nil), got...)
-	if r.IntN(3) == 0 {
+	switch r.IntN(5) {
+	case 0:
 		b = x.PackRight(k, n, b, make([]T, x.PackedLen(k, n)))
+	case 1:
+		w := make([]T, n*k)
+		for i := range w {
+			w[i] = bf(i%k, i/k)
+		}
+		b = x.PackInPlace(k, n, w)
 	}
 	x.Mul(m, n, k, a, b, got, ldc, acc)
 	mulPlain(m, n, k, af, bf, want, ldc, acc)

@@ -79,6 +79,12 @@ func mulStays[T Float](t *testing.T, k *tile[T]) {
 		if r.IntN(2) == 0 {
 			bm = Rows(b, depth).T()
 		}
+		switch r.IntN(4) {
+		case 0:
+			bm = x.PackRight(depth, n, bm, place(x.PackedLen(depth, n)))
+		case 1:
+			bm = x.PackInPlace(depth, n, b)
+		}
 		x.Mul(m, n, depth, am, bm, c, n, r.IntN(2) == 0)
 		x.MulEpilogue(m, n, depth, am, bm, c, n, Epilogue[T]{Bias: bias, ReLU: true})
 		free()

@@ -4,7 +4,23 @@ package kernel
 type Matrix[T Float] struct {
 	data     []T
 	row, col int // strides
-	packed   []T // or the elements in a product's own order
+
+	// Or the elements in a product's own order, panel by panel: the whole ones, and one
+	// whose missing columns are zeros.
+	packed, tail []T
+	stream       bool // packed, and for few rows
+}
+
+// isPacked reports whether m is in a product's own order.
+func (m Matrix[T]) isPacked() bool { return m.packed != nil || m.tail != nil }
+
+// panel is where row pc of the packed panel of width columns from j on begins, nr
+// columns being a whole one and k the number of rows.
+func (m Matrix[T]) panel(j, pc, k, nr, width int) *T {
+	if width < nr && m.tail != nil {
+		return &m.tail[pc*nr]
+	}
+	return &m.packed[j*k+pc*nr]
 }
 
 // Rows views data as row-major with ld elements from row to row.

@@ -17,7 +17,7 @@ func TestLayoutOfCall(t *testing.T) {
 	}
 	want := []string{
 		"a", "b", "c", "bias", "rowA", "colA", "rowB", "rowC", "k", "segs", "segA", "segB", "outer", "outerA", "outerB",
-		"panels", "panelA", "panelC", "groups", "groupA", "groupC", "flags", "mask", "lanes",
+		"panels", "panelA", "panelC", "groups", "groupA", "groupC", "flags", "mask", "lanes", "ahead",
 	}
 	of := reflect.TypeFor[call[float32]]()
 	for i, name := range want {
@@ -59,6 +59,7 @@ func newProblem[T Float](r *rand.Rand, t *tile[T], place room[T]) *problem[T] {
 	w.segA, w.outerA, w.groupA = r.IntN(50), r.IntN(50), r.IntN(70) // pixels under a window overlap
 	w.rowB = full + gap()
 	w.segB, w.outerB = r.IntN(50), r.IntN(50)
+	w.ahead = r.IntN(2) * r.IntN(1<<20) // beyond the operand, where nothing may be read
 	w.rowC = width + gap()
 	w.groupC = p.rows*w.rowC + gap()
 	if r.IntN(2) == 0 {

@@ -36,6 +36,7 @@ type call[T Float] struct {
 	flags                  int
 	mask                   uint64         // one bit per column
 	lanes                  unsafe.Pointer // the mask with an element per column, for AVX2
+	ahead                  int            // how far ahead B is fetched; 0: 8 rows
 	width                  int
 }
 

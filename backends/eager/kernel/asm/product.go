@@ -43,25 +43,27 @@ const (
 	callFlags
 	callMask
 	callLanes
+	callAhead
 )
 
 // Registers of a micro-kernel. SI walks along row 0 of A and R8 along row 7; with
 // one, three and five times the row stride and the scales 1, 2 and 4 of an
 // address they reach 14 rows.
 const (
-	regCall = "DI"
-	regA    = "SI"
-	regA7   = "R8"
-	regB    = "DX"
-	regRow  = "R9"  // 1, 3 and 5 times the row stride of A
-	regRow3 = "R10" //
-	regRow5 = "R11" //
-	regCol  = "R12"
-	regRowB = "R13"
-	regK    = "CX"
-	regSegA = "BX" // where the segment begins in A
-	regSegB = "R14"
-	regSegs = "AX"
+	regCall  = "DI"
+	regA     = "SI"
+	regA7    = "R8"
+	regB     = "DX"
+	regRow   = "R9"  // 1, 3 and 5 times the row stride of A
+	regRow3  = "R10" //
+	regRow5  = "R11" //
+	regCol   = "R12"
+	regRowB  = "R13"
+	regK     = "CX"
+	regSegA  = "BX" // where the segment begins in A
+	regSegB  = "R14"
+	regSegs  = "AX"
+	regAhead = "R15" // how far ahead B is fetched
 )
 
 // rowOfA is the address of row r of A, less than 14.
@@ -108,6 +110,10 @@ func product(s *bytes.Buffer, i isa, e elem, rows, vectors int) {
 	p("LEAQ (%[1]s)(%[1]s*4), %[2]s", regRow, regRow5)
 	stride(callColA, regCol)
 	stride(callRowB, regRowB)
+	stride(callAhead, regAhead)
+	p("JNZ ahead") // of the shift
+	p("LEAQ (%s*8), %s", regRowB, regAhead)
+	label("ahead")
 	begin(callA, groupA)
 	begin(callC, groupC)
 	begin(callGroups, groups)
@@ -166,7 +172,7 @@ func product(s *bytes.Buffer, i isa, e elem, rows, vectors int) {
 		p("%s %d(%s), %s", e.move, v*i.bytes, regB, vecB(v))
 	}
 	for v := range vectors {
-		p("PREFETCHT0 %d(%s)(%s*8)", v*i.bytes, regB, regRowB)
+		p("PREFETCHT0 %d(%s)(%s*1)", v*i.bytes, regB, regAhead)
 	}
 	for r := range rows {
 		one := fmt.Sprintf("%s%d", i.reg, i.vectA+r%2)
