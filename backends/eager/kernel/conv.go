@@ -44,9 +44,10 @@ type sweep struct {
 	stride      int
 	oh, ow      int // positions
 	filters     int
-	origin      int // element of the output where position 0,0 of image 0 lies
-	image       int // elements from there to image 1,
-	rowTo, next int // to the next row of positions, to the next position
+	origin      int  // element of the output where position 0,0 of image 0 lies
+	image       int  // elements from there to image 1,
+	rowTo, next int  // to the next row of positions, to the next position
+	whole       bool // it is all of the convolution
 }
 
 // forward is the pass of the convolution itself.
@@ -54,7 +55,7 @@ func (w *Window) forward() sweep {
 	oh, ow := w.Out()
 	return sweep{
 		h: w.H, w: w.W, c: w.C, taps: w.Kernel, wide: w.Kernel, top: w.Shift - w.Pad, left: w.Shift - w.Pad, stride: w.Stride,
-		oh: oh, ow: ow, filters: w.F, image: oh * ow * w.F, rowTo: ow * w.F, next: w.F,
+		oh: oh, ow: ow, filters: w.F, image: oh * ow * w.F, rowTo: ow * w.F, next: w.F, whole: true,
 	}
 }
 
@@ -80,7 +81,7 @@ func (w *Window) backward(py, px int) sweep {
 	return sweep{
 		h: oh, w: ow, c: w.F, taps: taps, wide: wide, top: top, left: left, stride: 1,
 		oh: (w.H - py + w.Stride - 1) / w.Stride, ow: (w.W - px + w.Stride - 1) / w.Stride, filters: w.C,
-		origin: (py*w.W + px) * w.C, image: w.In(), rowTo: w.Stride * w.W * w.C, next: w.Stride * w.C,
+		origin: (py*w.W + px) * w.C, image: w.In(), rowTo: w.Stride * w.W * w.C, next: w.Stride * w.C, whole: w.Stride == 1,
 	}
 }
 
@@ -164,11 +165,17 @@ type sweepRegion[T Float] struct {
 	acc     bool
 	e       Epilogue[T]
 	threads int
+
+	winograd bool // panels are transformed, and so is the pass
 }
 
 func (s *sweepRegion[T]) Part(i int) {
-	from, to := pool.Span(s.n*s.g.oh, 1, s.threads, i)
 	g := &s.g
+	from, to := pool.Span(s.n*g.oh, 1, s.threads, i)
+	if s.winograd {
+		from, to = pool.Span(s.n*((g.oh+1)/2), 1, s.threads, i)
+		from, to = winogradRows(from, g.oh), winogradRows(to, g.oh)
+	}
 	in := g.h * g.w * g.c
 	block := max(1, min(blockPositions/(g.oh*g.ow), blockImages/in))
 	for at := from; at < to; { // from row at of all positions, to the end of a block of images or of an image
@@ -189,6 +196,10 @@ func (s *sweepRegion[T]) Part(i int) {
 // outside of an image are left out; columns are not, as a row of pixels is one run
 // of the sum: images are copied with zeros beside them.
 func (s *sweepRegion[T]) images(l *Lane[T], first, n, y0, y1 int) {
+	if s.winograd {
+		s.winogradImages(l, first, n, y0, y1)
+		return
+	}
 	g := &s.g
 	size, width := g.h*g.w*g.c, g.w*g.c // of an image and a row of it
 	x := s.x[first*size:]
@@ -281,6 +292,7 @@ func (s *sweepRegion[T]) empty(y []T, j, width int) {
 
 // run runs the pass.
 func (s *sweepRegion[T]) run() {
+	s.winograd = s.math.winograd(&s.g)
 	s.threads = s.math.pool.Parts(s.n*s.g.oh*s.g.ow*s.g.filters*s.g.taps*s.g.wide*s.g.c, pool.LeastProducts)
 	s.math.pool.Do(s.threads, s)
 	s.x, s.y, s.panels, s.e = nil, nil, nil, Epilogue[T]{}
@@ -312,19 +324,36 @@ func (m *Math[T]) ConvInput(n int, dy, filters, dx []T, w *Window, acc bool) {
 				m.sweep = sweepRegion[T]{math: m, g: g, n: n, x: dy, y: dx, panels: filters, acc: acc}
 				m.sweep.run()
 			}
-			filters = filters[m.PackedLen(g.taps*g.wide*w.F, w.C):]
+			if w.Stride > 1 { // there are more of them
+				filters = filters[m.PackedLen(g.taps*g.wide*w.F, w.C):]
+			}
 		}
 	}
 }
 
 // FiltersLen and TurnedLen are the room that PackFilters and PackTurned take.
-func (m *Math[T]) FiltersLen(w *Window) int { return m.PackedLen(w.depth(), w.F) }
-func (m *Math[T]) TurnedLen(w *Window) int  { return m.PackedLen(w.Kernel*w.Kernel*w.F, w.C) }
+func (m *Math[T]) FiltersLen(w *Window) int {
+	if g := w.forward(); m.winograd(&g) {
+		return m.transformed(&g)
+	}
+	return m.PackedLen(w.depth(), w.F)
+}
+
+func (m *Math[T]) TurnedLen(w *Window) int {
+	if g := w.backward(0, 0); m.winograd(&g) {
+		return m.transformed(&g)
+	}
+	return m.PackedLen(w.Kernel*w.Kernel*w.F, w.C)
+}
 
 // PackFilters stores weight[k,k,C,F] in buf, in the order in which Conv reads it.
 func (m *Math[T]) PackFilters(weight, buf []T, w *Window) {
 	need("the weights", len(weight), w.weights())
 	need("the room for packed filters", len(buf), m.FiltersLen(w))
+	if g := w.forward(); m.winograd(&g) {
+		m.transformFilters(weight, buf, &g, false)
+		return
+	}
 	m.pack = packRegion[T]{k: w.depth(), n: w.F, nr: m.tile.nr, b: weight, buf: buf}
 	m.packAll(w.depth()*w.F, w.F)
 }
@@ -334,6 +363,10 @@ func (m *Math[T]) PackFilters(weight, buf []T, w *Window) {
 func (m *Math[T]) PackTurned(weight, buf []T, w *Window) {
 	need("the weights", len(weight), w.weights())
 	need("the room for packed filters", len(buf), m.TurnedLen(w))
+	if g := w.backward(0, 0); m.winograd(&g) {
+		m.transformFilters(weight, buf, &g, true)
+		return
+	}
 	m.pack = packRegion[T]{nr: m.tile.nr, n: w.C, b: weight, buf: buf, turned: w}
 	m.packAll(w.depth()*w.F, w.C)
 }

@@ -26,6 +26,13 @@ func newConvProblem[T Float](r *rand.Rand, m *Math[T], place room[T]) *convProbl
 	if r.IntN(4) == 0 {
 		w.C, w.F = 1+r.IntN(200), 1+r.IntN(40)
 	}
+	p.fill(r, m, place)
+	return p
+}
+
+// fill makes the operands and results of p.w.
+func (p *convProblem[T]) fill(r *rand.Rand, m *Math[T], place room[T]) {
+	w := &p.w
 	depth := w.Kernel * w.Kernel * w.C
 	random := func(n int) []T {
 		x := place(n)
@@ -35,7 +42,6 @@ func newConvProblem[T Float](r *rand.Rand, m *Math[T], place room[T]) *convProbl
 	p.x, p.weight, p.bias, p.dy = random(p.n*w.In()), random(depth*w.F), random(w.F), random(p.n*w.Len())
 	p.y, p.dx, p.dw = random(p.n*w.Len()), random(p.n*w.In()), random(depth*w.F)
 	p.filters, p.turned = place(m.FiltersLen(w)), place(m.TurnedLen(w))
-	return p
 }
 
 // define computes what the three functions should leave, by the definition. With

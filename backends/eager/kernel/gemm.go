@@ -39,7 +39,9 @@ type Math[T Float] struct {
 	sweep   sweepRegion[T]
 	weight  weightRegion[T]
 	pack    packRegion[T]
-	sums    []T // partial sums of a gradient of weights
+	filter  filterRegion[T]
+	way     choice // of convolutions
+	sums    []T    // partial sums of a gradient of weights
 }
 
 // Lane multiplies on one thread. It holds that thread's packing buffers.
@@ -47,6 +49,8 @@ type Lane[T Float] struct {
 	tile *tile[T]
 	a, b []T
 	call call[T] // of the micro-kernel that runs: here, so that it is not allocated anew
+
+	v, m, zeros []T // of a convolution in tiles
 }
 
 // New returns a Math on p with the fastest kernels of this machine.

@@ -104,6 +104,33 @@ func convStays[T Float](t *testing.T, k *tile[T]) {
 	}
 }
 
+// Neither in tiles, whose transforms stay inside for any strides.
+func TestWinogradStaysInside(t *testing.T) {
+	eachTile(t, winogradStays[float32], winogradStays[float64])
+}
+
+func winogradStays[T Float](t *testing.T, k *tile[T]) {
+	if k.nr%16 != 0 {
+		t.Skip("tiles of this family are too narrow")
+	}
+	r := rand.New(rand.NewPCG(27, 28))
+	place, free := guarded[T](t)
+	everyLevel(t, func(t *testing.T) {
+		m := newMath(threads(t, 1), k)
+		m.way = always
+		for range 15 {
+			newTiledProblem(r, m, place).check(t, m, false)
+			free()
+		}
+	})
+}
+
+func TestTransformsStayInside(t *testing.T) {
+	place, free := guarded[float32](t)
+	defer free()
+	eachLevel(t, func(t *testing.T) { testTransforms(t, 40, place) })
+}
+
 // Nor do the loops over columns and pooling.
 func TestColumnsStayInside(t *testing.T) {
 	place, free := guarded[float32](t)

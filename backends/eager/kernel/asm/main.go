@@ -3,7 +3,7 @@
 // go generate in the parent folder.
 //
 // product.go has the matrix product, bf16.go and amx.go that of bfloat16, column.go the loops over the rows of a
-// matrix, vector.go the loops over slices. The shape of a tile is in isas: rows is
+// matrix, vector.go the loops over slices, winograd.go the transforms of Winograd's convolution. The shape of a tile is in isas: rows is
 // how many rows of two vectors fit the register file beside the registers of A and B.
 package main
 
@@ -96,9 +96,11 @@ func generate() map[string][]byte {
 	bf16(&halfText, &halfDecls)
 	amx(&halfText, &halfDecls)
 	columns, columnDecls := columnFiles(head)
+	tiles, tileDecls := winograd(head)
 	return map[string][]byte{
 		"column_amd64.s": columns, "column_amd64.go": columnDecls,
 		"gemm_amd64.s": s.Bytes(), "gemm_amd64.go": src,
+		"winograd_amd64.s": tiles, "winograd_amd64.go": tileDecls,
 		"bf16_amd64.s": halfText.Bytes(), "bf16_amd64.go": halfDecls.Bytes(),
 		"vector_amd64.s": text, "vector_amd64.go": decls, "vector_other.go": other,
 	}
