@@ -82,3 +82,42 @@ func TestUnreadOpsHoldNothing(t *testing.T) {
 		}
 	}
 }
+
+// A step after one that panicked in the middle of a way back, which its caller
+// recovered from, gives what it gives on a new tape.
+func TestStepAfterAPanic(t *testing.T) {
+	for _, format := range []half.Format{0, half.BF16} {
+		step := func(tape *Tape[float32], broken bool) []float32 {
+			x := Variable([]float32{1, 2, -3, 4}, make([]float32, 4), 4)
+			running := Variable(make([]float32, 4), nil, 4)
+			tape.Begin()
+			tape.Record(true)
+			y := tape.Checkpoint(x, func(x *Tensor[float32]) *Tensor[float32] {
+				a := tape.Add(x, x)
+				if tape.recording && broken {
+					_, _ = tape.gradOf(x)
+					_, _ = tape.gradOf(x)
+					tape.BeforeReLU(true)
+					panic("broken")
+				}
+				return a
+			})
+			tape.BatchNorm(tape.view(y, 1, 4), Variable(make([]float32, 4), make([]float32, 4), 4), running, running, running, 1e-3, 0.5)
+			g := tape.gradientOf(y)
+			s := tape.gradRoom(g, 0, 4)
+			copy(s, []float32{1, 10, 100, 1000})
+			tape.keepGrad(g, 0, s)
+			tape.Backward()
+			return append(x.grad, running.Data...)
+		}
+		want := step(halfTape(t, 1, format), false)
+		tape := halfTape(t, 1, format)
+		func() {
+			defer func() { _ = recover() }()
+			step(tape, true)
+		}()
+		if got := step(tape, false); !slices.Equal(got, want) {
+			t.Errorf("format %d: gradient and running statistics %v after a panic, %v on a new tape", format, got, want)
+		}
+	}
+}

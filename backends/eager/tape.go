@@ -125,7 +125,10 @@ func (t *Tape[T]) Drop() {
 		t.nodes[i] = node[T]{}
 	}
 	t.nodes = t.nodes[:0]
-	t.recording = false
+	// An op or a way back that panicked, and whose caller recovered, left more.
+	clear(t.shares)
+	t.shares = t.shares[:0]
+	t.recording, t.replaying, t.rectify = false, false, false
 }
 
 // operand is data as a product reads it.
