@@ -25,6 +25,7 @@ type model[T kernel.Float] struct {
 	byOp    [][]*Tensor[T] // parameters of each op in the order of Program.Params
 	toReLU  []bool         // by op: a ReLU right after it is all that reads its output
 	lastUse []int          // by op: the last op that reads its output
+	chains  []chain        // by op: what one op may do with it
 	values  []*Tensor[T]   // of the pass that is running
 
 	batch    batch[T]   // of the pass that is running
@@ -84,6 +85,9 @@ func newModel[T kernel.Float](p workloads.Program, params map[string]*Tensor[T])
 	for i := range len(p.Ops) - 1 {
 		m.toReLU[i] = p.Ops[i+1].Op == workloads.OpReLU && m.lastUse[i] == i+1 && slices.Contains(rectifying, p.Ops[i].Op)
 	}
+	for i := range p.Ops {
+		m.chains = append(m.chains, m.chainFrom(i))
+	}
 	next := 0
 	for _, s := range p.Segments {
 		if s.First < next || s.Last < s.First || s.Last >= len(p.Ops)-1 {
@@ -123,9 +127,15 @@ func (m *model[T]) forward(t *Tape[T], b batch[T]) *Tensor[T] {
 // span runs ops first to last. Values that were made here and have no later use
 // are given up at once, but for what the way back reads if the tape records.
 func (m *model[T]) span(t *Tape[T], first, last int) {
-	for i := first; i <= last; i++ {
-		t.BeforeReLU(m.toReLU[i] && i < last)
-		m.values[i] = m.apply(t, i)
+	for i, end := first, 0; i <= last; i = end + 1 {
+		end = i
+		if c := m.chains[i]; c.last > 0 && c.last <= last && t.fuses() {
+			end = c.last
+			m.values[end] = m.applyChain(t, i)
+		} else {
+			t.BeforeReLU(m.toReLU[i] && i < last)
+			m.values[i] = m.apply(t, i)
+		}
 		for _, in := range m.program.Ops[i].In {
 			switch {
 			case in < first || m.lastUse[in] != i || m.values[in] == nil:

@@ -10,7 +10,7 @@ import "github.com/dlbench/dlbench/backends/eager/kernel"
 // may be nil.
 func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 	win := ofType[kernel.Window](t) // not on the stack: the loops of all threads read it
-	*win = kernel.Window{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3], F: w.Shape[3], Kernel: w.Shape[0], Stride: stride, Pad: pad, Shift: t.hooks.faults.shift}
+	*win = t.window(x, w, stride, pad)
 	n, in, out := x.Shape[0], win.In(), win.Len()
 	oh, ow := win.Out()
 	y := t.output(n, oh, ow, win.F)
@@ -30,6 +30,11 @@ func (t *Tape[T]) Conv2D(x, w, b *Tensor[T], stride, pad int) *Tensor[T] {
 	}
 	t.done(b, e.Bias)
 	return record(t, y, way, x, w, b)
+}
+
+// window is how weights w[k,k,C,F] slide over x[N,H,W,C].
+func (t *Tape[T]) window(x, w *Tensor[T], stride, pad int) kernel.Window {
+	return kernel.Window{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3], F: w.Shape[3], Kernel: w.Shape[0], Stride: stride, Pad: pad, Shift: t.hooks.faults.shift}
 }
 
 // convWide is Conv2D on elements in full width.
@@ -68,13 +73,7 @@ func (o *convBack[T]) back(t *Tape[T]) {
 		dw, addW = t.gradOf(w)
 	}
 	if b != nil && b.needs {
-		l := columnLoop[T]{c: win.F, rows: n * out / win.F}
-		t.columns(nil, y, &l)
-		db, add := t.gradOf(b)
-		for f := range db {
-			accumulate(db, f, T(l.total(f)), add)
-		}
-		t.floats.Put(l.sums)
+		t.biasBack(y, b)
 	}
 	if m := t.pairs(x, w); m != nil && y.halfGrad != nil && m.Convolves(win) {
 		t.convBackPairs(m, o, dw, addW)
@@ -104,4 +103,15 @@ func (o *convBack[T]) back(t *Tape[T]) {
 		t.doneGrad(y, given)
 	}
 	t.floats.Put(turned)
+}
+
+// biasBack gives b, which was added to each position of y, its gradient.
+func (t *Tape[T]) biasBack(y, b *Tensor[T]) {
+	l := columnLoop[T]{c: b.len(), rows: y.len() / b.len()}
+	t.columns(nil, y, &l)
+	db, add := t.gradOf(b)
+	for f := range db {
+		accumulate(db, f, T(l.total(f)), add)
+	}
+	t.floats.Put(l.sums)
 }

@@ -117,6 +117,12 @@ func shortOperands[T Float](t *testing.T, k *tile[T]) {
 		eachCut(t, "Conv", []operand{images, {"the packed filters", x.FiltersLen(&w)}, output, {"the bias", w.F}}, func(len []int) {
 			x.Conv(n, of(len[0]), of(len[1]), of(len[2]), &w, Epilogue[T]{Bias: of(len[3])})
 		})
+		under, pooling := w.Covers(1, 2)
+		down, across := pooling.Out()
+		pooled := n * down * across * w.F
+		eachCut(t, "ConvPool", []operand{images, {"the packed filters", x.FiltersLen(&w)}, {"the output", pooled}, {"where it came from", pooled}, {"the bias", w.F}}, func(len []int) {
+			x.ConvPool(n, of(len[0]), of(len[1]), of(len[2]), make([]int32, pooled)[:len[3]], &under, &pooling, Epilogue[T]{Bias: of(len[4])})
+		})
 		eachCut(t, "ConvInput", []operand{output, {"the packed filters", x.TurnedLen(&w)}, images}, func(len []int) {
 			x.ConvInput(n, of(len[0]), of(len[1]), of(len[2]), &w, false)
 		})

@@ -17,10 +17,21 @@ type Window struct {
 	Pad     int // zeros on each side
 	Shift   int // displaces the window; 0 but in a mutant
 	F       int // filters
+
+	Down, Across int // positions that anything reads, from the first on; 0: all
 }
 
-// Out is the number of window positions down and across.
+// Out is the number of window positions down and across that anything reads.
 func (w *Window) Out() (h, wd int) {
+	h, wd = w.all()
+	if w.Down > 0 {
+		h, wd = w.Down, w.Across
+	}
+	return h, wd
+}
+
+// all is the number of window positions, read or not.
+func (w *Window) all() (h, wd int) {
 	return (w.H+2*w.Pad-w.Kernel)/w.Stride + 1, (w.W+2*w.Pad-w.Kernel)/w.Stride + 1
 }
 
@@ -167,17 +178,24 @@ type sweepRegion[T Float] struct {
 	threads int
 
 	winograd bool // panels are transformed, and so is the pass
+
+	pooling Pooling // of the output, which then is pooled and where; Side 0: none
+	pooled  []T
+	where   []int32
 }
 
 func (s *sweepRegion[T]) Part(i int) {
+	if s.pooling.Side > 0 {
+		s.poolPart(i)
+		return
+	}
 	g := &s.g
 	from, to := pool.Span(s.n*g.oh, 1, s.threads, i)
 	if s.winograd {
 		from, to = pool.Span(s.n*((g.oh+1)/2), 1, s.threads, i)
 		from, to = winogradRows(from, g.oh), winogradRows(to, g.oh)
 	}
-	in := g.h * g.w * g.c
-	block := max(1, min(blockPositions/(g.oh*g.ow), blockImages/in))
+	block := s.block()
 	for at := from; at < to; { // from row at of all positions, to the end of a block of images or of an image
 		image, y0 := at/g.oh, at%g.oh
 		if y0 > 0 || to-at < g.oh {
@@ -190,6 +208,12 @@ func (s *sweepRegion[T]) Part(i int) {
 		s.images(s.math.lanes[i], image, n, 0, g.oh)
 		at += n * g.oh
 	}
+}
+
+// block is how many images a pass takes at a time.
+func (s *sweepRegion[T]) block() int {
+	g := &s.g
+	return max(1, min(blockPositions/(g.oh*g.ow), blockImages/(g.h*g.w*g.c)))
 }
 
 // images passes over rows y0 to y1 of positions of n images. Rows of the window
@@ -295,7 +319,7 @@ func (s *sweepRegion[T]) run() {
 	s.winograd = s.math.winograd(&s.g)
 	s.threads = s.math.pool.Parts(s.n*s.g.oh*s.g.ow*s.g.filters*s.g.taps*s.g.wide*s.g.c, pool.LeastProducts)
 	s.math.pool.Do(s.threads, s)
-	s.x, s.y, s.panels, s.e = nil, nil, nil, Epilogue[T]{}
+	*s = sweepRegion[T]{}
 }
 
 // Conv computes y[n,H',W',F] from x[n,H,W,C] and filters, as PackFilters left them.

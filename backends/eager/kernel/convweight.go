@@ -86,9 +86,10 @@ func (s *weightRegion[T]) part(l *Lane[T], dw []T, i0, i1, m0, m1, j0, j1 int, a
 	if !within {
 		padded, width, corner = h*wide*g.c, wide*g.c, -g.top*wide*g.c
 	}
-	images, rows := max(1, weightPositions*3/2/(g.oh*g.ow)), g.oh
+	down, across := s.w.all() // so that what is read does not decide about the order of the sums
+	images, rows := max(1, weightPositions*3/2/(down*across)), g.oh
 	if images == 1 {
-		rows = min(g.oh, max(1, weightPositions/g.ow))
+		rows = min(g.oh, max(1, weightPositions/across))
 	}
 	for i := i0; i < i1; i += images {
 		n := min(images, i1-i)

@@ -48,6 +48,7 @@ type Math[T Float] struct {
 type Lane[T Float] struct {
 	tile *tile[T]
 	a, b []T
+	out  []T     // what a convolution leaves for the pooling after it
 	call call[T] // of the micro-kernel that runs: here, so that it is not allocated anew
 
 	v, m, zeros []T // of a convolution in tiles
