@@ -33,6 +33,11 @@ func (t *tile[T]) check(m, n, k int, a, b Matrix[T], c []T, ldc int, bias []T) {
 		return
 	}
 	need("A", len(a.data), extent(m, k, a.row, a.col))
+	t.checkRight(n, k, b)
+}
+
+// checkRight is check of B alone.
+func (t *tile[T]) checkRight(n, k int, b Matrix[T]) {
 	switch {
 	case b.tail != nil:
 		need("packed B", len(b.packed), n/t.nr*t.nr*k)

@@ -94,6 +94,16 @@ func shortOperands[T Float](t *testing.T, k *tile[T]) {
 		eachCut(t, "Lane.MulBias", []operand{a, b, c, bias}, func(n []int) {
 			l.MulBias(s.m, s.n, s.depth, Rows(of(n[0]), lda), Rows(of(n[1]), ldb), of(n[2]), ldc, of(n[3]))
 		})
+		whole, tail := operand{"packed B", s.n / k.nr * k.nr * s.depth}, operand{"the last panel of packed B", k.nr * s.depth}
+		if s.n%k.nr != 0 && whole.length > 0 {
+			inPlace := func(n []int) Matrix[T] { return Matrix[T]{packed: of(n[0]), tail: of(n[1])} }
+			eachCut(t, "Mul, packed in place", []operand{whole, tail, a, c}, func(n []int) {
+				x.Mul(s.m, s.n, s.depth, Rows(of(n[2]), lda), inPlace(n), of(n[3]), ldc, false)
+			})
+			out := make([]T, s.n*s.depth)
+			eachCut(t, "Unpack", []operand{whole, tail}, func(n []int) { x.Unpack(s.depth, s.n, inPlace(n), out) })
+		}
+		eachCut(t, "PackInPlace", []operand{{"B", s.n * s.depth}}, func(n []int) { x.PackInPlace(s.depth, s.n, of(n[0])) })
 		for _, o := range []operand{b, bt} {
 			eachCut(t, "PackRight", []operand{o, {"the room for packed B", packed.length}}, func(n []int) {
 				right := Rows(of(n[0]), ldb)
@@ -137,6 +147,7 @@ func shortWindows() []Window {
 		{H: 5, W: 6, C: 2, F: 4, Kernel: 3, Stride: 1, Pad: 1},
 		{H: 7, W: 5, C: 4, F: 34, Kernel: 2, Stride: 2},
 		{H: 5, W: 5, C: 2, F: 2, Kernel: 1, Stride: 2},
+		{H: 8, W: 8, C: 16, F: 32, Kernel: 3, Stride: 1, Pad: 1}, // in tiles, where that is faster
 	}
 }
 

@@ -39,6 +39,7 @@ func (x *Math[T]) PackInPlace(k, n int, w []T) Matrix[T] {
 // Unpack sets w[n,k] to what PackInPlace made b of.
 func (x *Math[T]) Unpack(k, n int, b Matrix[T], w []T) {
 	nr := x.tile.nr
+	x.tile.checkRight(n, k, b)
 	for j := range n {
 		first := j / nr * nr
 		panel := b.panel(first, 0, k, nr, n-first)
