@@ -129,7 +129,7 @@ func (m *model[T]) forward(t *Tape[T], b batch[T]) *Tensor[T] {
 func (m *model[T]) span(t *Tape[T], first, last int) {
 	for i, end := first, 0; i <= last; i = end + 1 {
 		end = i
-		if c := m.chains[i]; c.last > 0 && c.last <= last && t.fuses() {
+		if c := &m.chains[i]; c.last > 0 && c.last <= last && t.fuses(c) {
 			end = c.last
 			m.values[end] = m.applyChain(t, i)
 		} else {

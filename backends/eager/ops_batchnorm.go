@@ -34,10 +34,7 @@ func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum f
 			}
 		}
 	} else {
-		copy(mean, runMean.Data)
-		for ch, v := range runVar.Data {
-			inv[ch] = T(1 / math.Sqrt(float64(v)+eps))
-		}
+		running(mean, inv, runMean, runVar, eps)
 	}
 	ws, bs := t.read(w, 0, c), t.read(b, 0, c)
 	for ch, v := range inv {
@@ -59,6 +56,14 @@ func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum f
 		t.floats.Put(inv)
 	}
 	return record(t, y, batchNormBack[T]{y, x, w, b, mean, inv, divisor}, x, w, b)
+}
+
+// running is the mean that inference subtracts and what it multiplies by.
+func running[T kernel.Float](mean, inv []T, runMean, runVar *Tensor[T], eps float64) {
+	copy(mean, runMean.Data)
+	for ch, v := range runVar.Data {
+		inv[ch] = T(1 / math.Sqrt(float64(v)+eps))
+	}
 }
 
 // normRows is how many rows of c channels a sum in the element type runs over,

@@ -9,19 +9,24 @@ import (
 // it lies in the cache: what the convolution leaves is never stored, positions that
 // no window of the pooling covers are not computed, and on the way back the
 // convolution sees those that are covered alone. A ReLU between them is the
-// convolution's. The bias's gradient is summed over what is pooled, elsewhere no sum
+// convolution's, and in inference batch normalisation is part of its weights and
+// bias. The bias's gradient is summed over what is pooled, elsewhere no sum
 // changes its order. Full width and float32 only: the oracle runs op by op.
 
-// chain is a run of ops, each of which is all that reads the one before, that may
-// run as one op.
+// chain is a run of ops that begins with a convolution, each of which is all that
+// reads the one before, that may run as one op.
 type chain struct {
-	relu, pool int // the op that is one; 0: none is
-	last       int // op of the chain; 0: there is no chain
+	norm, relu, pool int // the op that is one; 0: none is
+	last             int // op of the chain; 0: there is no chain
 }
 
-// fuses reports whether chains run as one op: nothing wants to see what lies between.
-func (t *Tape[T]) fuses() bool {
+// fuses reports whether a chain runs as one op: nothing wants to see what lies
+// between, and batch normalisation does not depend on it.
+func (t *Tape[T]) fuses(c *chain) bool {
 	h := &t.hooks
+	if c.norm > 0 && (t.training || t.recording) {
+		return false
+	}
 	return kernel.Is32[T]() && t.format == 0 && h.value == nil && h.grad == nil && h.inner == nil && h.operand == nil
 }
 
@@ -31,15 +36,21 @@ func (m *model[T]) chainFrom(i int) (c chain) {
 		return c
 	}
 	next := func(op string) int {
-		j := max(i, c.relu) + 1
+		j := max(i, c.norm, c.relu) + 1
 		if j >= len(m.program.Ops) || m.program.Ops[j].Op != op || m.lastUse[j-1] != j {
 			return 0
 		}
 		return j
 	}
+	c.norm = next(workloads.OpBatchNorm)
 	c.relu = next(workloads.OpReLU)
 	c.pool = next(workloads.OpMaxPool2D)
-	c.last = c.pool
+	switch {
+	case c.pool > 0:
+		c.last = c.pool
+	case c.norm > 0:
+		c.last = max(c.norm, c.relu)
+	}
 	return c
 }
 
@@ -50,8 +61,43 @@ func (m *model[T]) applyChain(t *Tape[T], i int) *Tensor[T] {
 	if id := conv.In[0]; id >= 0 {
 		x = m.values[id]
 	}
+	w, b := own[0], own[1]
+	if c.norm > 0 {
+		norm := m.byOp[c.norm]
+		w, b = t.fold(w, b, norm[0], norm[1], norm[2], norm[3], m.program.Ops[c.norm].Attr.Epsilon)
+		defer t.Free(w)
+		defer t.Free(b)
+	}
+	if c.pool == 0 {
+		t.BeforeReLU(c.relu > 0)
+		return t.Conv2D(x, w, b, conv.Attr.Stride, conv.Attr.Pad)
+	}
 	pool := &m.program.Ops[c.pool].Attr
-	return t.convPool(x, own[0], own[1], conv.Attr.Stride, conv.Attr.Pad, c.relu > 0, pool.Size, pool.Stride)
+	return t.convPool(x, w, b, conv.Attr.Stride, conv.Attr.Pad, c.relu > 0, pool.Size, pool.Stride)
+}
+
+// fold is the weights and the bias of a convolution, which may have none, with batch
+// normalisation after it, as in inference: (x*w+b-mean)*scale+shift = x*(w*scale) +
+// (b-mean)*scale+shift. It differs from the two by the rounding of w*scale.
+func (t *Tape[T]) fold(w, b, scale, shift, runMean, runVar *Tensor[T], eps float64) (weight, bias *Tensor[T]) {
+	c := shift.len()
+	weight, bias = t.output(w.Shape...), t.output(c)
+	mean, inv, zeros := t.floats.Get(c), t.floats.Get(c), t.floats.Get(c)
+	running(mean, inv, runMean, runVar, eps)
+	for ch, v := range scale.Data {
+		inv[ch] *= v
+	}
+	clear(zeros)
+	kernel.Normalize(weight.Data, w.Data, zeros, inv, zeros)
+	from := zeros
+	if b != nil {
+		from = b.Data
+	}
+	kernel.Normalize(bias.Data, from, mean, inv, shift.Data)
+	t.floats.Put(mean)
+	t.floats.Put(inv)
+	t.floats.Put(zeros)
+	return weight, bias
 }
 
 // convPool is MaxPool2D of Conv2D, or of its ReLU.

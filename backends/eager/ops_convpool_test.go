@@ -183,3 +183,67 @@ func TestChainsHaveOneReader(t *testing.T) {
 		}
 	}
 }
+
+// Batch normalisation in inference is part of the convolution before it, with and
+// without a bias, ReLU and pooling: the logits are those of the ops one by one but
+// for rounding. In training and on the way back it is not.
+func TestInferenceFoldsBatchNorm(t *testing.T) {
+	spec := fusedSpec()
+	norm := func(name string) workloads.Layer { return layer(workloads.OpBatchNorm, name, workloads.Attr{}) }
+	conv := func(name string, bias bool) workloads.Layer {
+		return workloads.Layer{Op: workloads.OpConv2D, Name: name, Attr: workloads.Attr{Filters: 5, Kernel: 3, Bias: bias}, Padding: "same"}
+	}
+	relu, pooled := workloads.Layer{Op: workloads.OpReLU}, layer(workloads.OpMaxPool2D, "", workloads.Attr{Size: 2})
+	spec.Layers = []workloads.Layer{
+		conv("c0", true), norm("b0"), relu, pooled,
+		conv("c1", false), norm("b1"), relu,
+		conv("c2", true), norm("b2"), relu,
+		conv("c3", false), norm("b3"),
+		conv("c4", true), norm("b4"), pooled,
+		{Op: workloads.OpFlatten},
+		layer(workloads.OpDense, "d", workloads.Attr{Units: 3, Bias: true}),
+	}
+	set := smallSettings()
+	set.Mode, set.Precision = workloads.Infer, workloads.F32
+	p := resolve(t, spec, set)
+	job := jobOf(t, p, set, backends.ForTime)
+	fused, plain, exact := engineOf[float32](t, job), engineOf[float32](t, job), engineOf[float64](t, job)
+	plain.tape.hooks.inner = func([]float32) {}
+	unsettle(fused)
+	unsettle(plain)
+	unsettle(exact)
+	for _, err := range []error{fused.step(1), plain.step(1), exact.step(1)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range exact.logits {
+		if d := math.Abs(fused.logits[i] - want); !(d <= 1e-5*(1+math.Abs(want))) {
+			t.Errorf("logit %d is %v, want %v", i, fused.logits[i], want)
+		}
+	}
+	if slices.Equal(fused.logits, plain.logits) {
+		t.Error("the logits are those of the ops one by one to the last bit: nothing was folded")
+	}
+	tape, c := fused.tape, &chain{norm: 1}
+	for _, state := range [][2]bool{{true, false}, {false, true}} {
+		if tape.training, tape.recording = state[0], state[1]; tape.fuses(c) {
+			t.Errorf("folded in training %v, while recording %v", state[0], state[1])
+		}
+	}
+}
+
+// unsettle gives an engine running statistics and parameters of batch normalisation
+// that are not those of no normalisation.
+func unsettle[T kernel.Float](e *engine[T]) {
+	r := rand.New(rand.NewPCG(8, 9))
+	for _, q := range e.program.Params {
+		if len(q.Shape) > 1 {
+			continue
+		}
+		data := e.model.params[q.Name].Data
+		for i := range data {
+			data[i] = T(r.Float64()) + 0.25
+		}
+	}
+}
