@@ -21,7 +21,7 @@ import (
 )
 
 // Version of the engine, in the records.
-const Version = "1"
+const Version = "2"
 
 // Info is what the eager backend says of itself.
 func Info() backends.Info {
