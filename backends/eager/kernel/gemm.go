@@ -19,14 +19,6 @@ const (
 // would cost as much as it brings.
 const fewRows = 42
 
-// With few rows most of the time goes into reading B, and a packed one is read in
-// long runs: streamK of the depth at a time, each element fetched streamAhead
-// elements before its turn, so that the pages that it lies in are known in time.
-const (
-	streamK     = 2048
-	streamAhead = 3072
-)
-
 // Math holds what products need beside their operands: the threads and one
 // lane for each. It is used from one goroutine.
 type Math[T Float] struct {
@@ -84,7 +76,7 @@ func (x *Math[T]) MulEpilogue(m, n, k int, a, b Matrix[T], c []T, ldc int, e Epi
 
 func (x *Math[T]) multiply(m, n, k int, a, b Matrix[T], c []T, ldc int, acc bool, e Epilogue[T]) {
 	x.tile.check(m, n, k, a, b, c, ldc, e.Bias)
-	b.stream = b.isPacked() && m <= fewRows
+	x.tile.stream(m, n, k, &b)
 	threads := x.pool.Parts(m*n*k, pool.LeastProducts)
 	if threads == 1 {
 		x.lanes[0].mul(0, m, 0, n, k, a, b, c, ldc, acc, e)
@@ -111,9 +103,9 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 		emptyProduct(i0, i1, j0, j1, c, ldc, acc, e)
 		return
 	}
-	nr, deep, ahead := l.tile.nr, blockK, 0
-	if b.stream {
-		deep, ahead = streamK, streamAhead
+	nr, deep := l.tile.nr, blockK
+	if b.deep > 0 {
+		deep = b.deep
 	}
 	inPlace := !b.isPacked() && b.col == 1 && i1-i0 <= fewRows
 	for jc := j0; jc < j1; jc += blockN {
@@ -137,13 +129,14 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 					b.pack(bs[q*panel:], nr, pc, kc, jc+q*nr, min(nr, nc-q*nr))
 				}
 			}
-			for ic := i0; ic < i1; ic += blockM {
-				mc := min(blockM, i1-ic)
+			rows := l.tile.rowsOfC(i1-i0, kc, ldc)
+			for ic := i0; ic < i1; ic += rows {
+				mc := min(rows, i1-ic)
 				w := &l.call
 				*w = one[T](kc)
 				w.a, w.rowA, w.colA = l.left(a, ic, mc, pc, kc, panels)
 				w.rowC = ldc
-				w.ahead = ahead
+				w.ahead = b.ahead
 				if acc || pc > 0 {
 					w.flags |= flagAcc
 				}

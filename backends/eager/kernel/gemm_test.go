@@ -46,7 +46,8 @@ func mulMatches[T Float](t *testing.T, k *tile[T]) {
 		}
 		mulCase(t, r, x, 300, 40, 600)
 		mulCase(t, r, x, 3, 1100, 20)
-		for range 10 { // more than streamK
+		mulCase(t, r, x, 300, 1100, 20) // more of C than the second-level cache holds
+		for range 10 {                  // more than streamK
 			mulCase(t, r, x, 1+r.IntN(50), 1+r.IntN(70), 2000+r.IntN(2500))
 		}
 	}
@@ -111,8 +112,11 @@ func mulPlain[T Float](m, n, k int, a, b func(i, j int) T, c []T, ldc int, acc b
 // A result may not depend on the number of threads.
 func TestMulIsIndependentOfThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 20 {
+	for i := range 22 {
 		m, n, k := 1+r.IntN(100), 1+r.IntN(100), 1+r.IntN(400)
+		if i >= 20 { // B does not stay in a cache
+			m, n, k = 1+r.IntN(4), 9000+r.IntN(9000), 500
+		}
 		a, b := randoms[float32](r, m*k), randoms[float32](r, k*n)
 		var first []float32
 		for threads := 1; threads <= 4; threads++ {

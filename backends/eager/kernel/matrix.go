@@ -8,7 +8,8 @@ type Matrix[T Float] struct {
 	// Or the elements in a product's own order, panel by panel: the whole ones, and one
 	// whose missing columns are zeros.
 	packed, tail []T
-	stream       bool // packed, and for few rows
+
+	deep, ahead int // how a product reads it (stream.go); 0: as usual
 }
 
 // isPacked reports whether m is in a product's own order.
