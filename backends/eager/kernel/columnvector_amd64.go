@@ -105,10 +105,13 @@ const maxTaps = 16
 
 // tapOffsets is where the elements under a window of p lie, in bytes.
 func tapOffsets(p *Pooling) (taps [maxTaps]int, count int) {
-	count = p.Side * p.Side
-	if count <= maxTaps {
-		for i := range count {
-			taps[i] = 4 * (i/p.Side*p.W + i%p.Side) * p.C
+	if p.Side*p.Side > maxTaps {
+		return taps, p.Side * p.Side
+	}
+	for i := range p.Side {
+		for j := range p.Side {
+			taps[count] = 4 * (i*p.W + j) * p.C
+			count++
 		}
 	}
 	return taps, count

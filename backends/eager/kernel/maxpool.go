@@ -23,6 +23,9 @@ func MaxPool[T Float](y []T, from []int32, x []T, p *Pooling, r0, r1 int) {
 			at = from[r*ow*p.C:][:ow*p.C]
 		}
 		done := maxPoolVector(to, at, rows, p, ow)
+		if done == p.C {
+			continue
+		}
 		for o := range ow {
 			maxUnder(to[o*p.C:][:p.C], at, o*p.C, rows[o*p.Stride*p.C:], p, done)
 		}
