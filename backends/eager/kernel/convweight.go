@@ -36,6 +36,11 @@ type weightRegion[T Float] struct {
 func (m *Math[T]) ConvWeight(n int, x, dy, dw []T, w *Window, acc bool) {
 	w.check(n, len(x), len(dy))
 	need("the weights' gradient", len(dw), w.weights())
+	if g := w.forward(); m.tiledGradient(&g, n) {
+		m.tiled = tiledWeights[T]{math: m, g: g, n: n, x: x, dy: dy, dw: dw, acc: acc}
+		m.tiled.run()
+		return
+	}
 	threads := m.pool.Threads()
 	panels := (w.F + m.tile.nr - 1) / m.tile.nr
 	m.weight = weightRegion[T]{math: m, w: *w, n: n, x: x, dy: dy, dw: dw, acc: acc, threads: threads}

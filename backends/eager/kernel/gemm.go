@@ -32,6 +32,7 @@ type Math[T Float] struct {
 	weight  weightRegion[T]
 	pack    packRegion[T]
 	filter  filterRegion[T]
+	tiled   tiledWeights[T]
 	way     choice // of convolutions
 	sums    []T    // partial sums of a gradient of weights
 }
@@ -43,7 +44,7 @@ type Lane[T Float] struct {
 	out  []T     // what a convolution leaves for the pooling after it
 	call call[T] // of the micro-kernel that runs: here, so that it is not allocated anew
 
-	v, m, zeros []T // of a convolution in tiles
+	v, m, u, zeros []T // of a convolution in tiles
 }
 
 // New returns a Math on p with the fastest kernels of this machine.

@@ -6,7 +6,8 @@ import "github.com/dlbench/dlbench/backends/eager/pool"
 // positions, each from 4x4 pixels: after a transform of pixels and filters sixteen
 // products with the channels as their depth give all four positions, 4 products per
 // position instead of 9 (Winograd, 1980; Lavin and Gray, 2015, arXiv:1509.09308,
-// F(2x2,3x3)). The transforms are additions, see winogradtiles.go.
+// F(2x2,3x3)). The transforms are additions, see winogradtiles.go. So are computed the
+// convolution, the gradient of its input, and, in winogradweight.go, that of its weights.
 //
 // The grid of tiles begins at position 0,0 whatever part of the positions is asked
 // for, so that a result does not depend on how a pass is cut. Rounding errors are of
@@ -97,14 +98,15 @@ func (s *sweepRegion[T]) winogradImages(l *Lane[T], first, n, y0, y1 int) {
 	block := max(winogradBlock/each, (winogradTiles+wide-1)/wide)
 	blocks := (rows + block - 1) / block
 	most := (rows + blocks - 1) / blocks * wide
-	ld := winogradRow(g.c)
+	ld, size := winogradRow(g.c), g.h*g.w*g.c
 	l.zeros = grow(l.zeros, max(g.w*g.c, g.filters)) // nobody writes there
 	l.v = grow(l.v, 16*winogradPlane(most, ld))
 	l.m = grow(l.m, 16*winogradPlane(most, g.filters))
 	for b := range blocks {
 		r0, r1 := pool.Span(rows, 1, blocks, b)
 		for r := r0; r < r1; r++ {
-			s.tilesIn(l, (r-r0)*wide, most, first+r/(to-from), from+r%(to-from))
+			image := s.x[(first+r/(to-from))*size:][:size]
+			l.tilesIn(g, image, (r-r0)*wide, most, from+r%(to-from), 0, g.c)
 		}
 		s.products(l, (r1-r0)*wide, most)
 		for r := r0; r < r1; r++ {
@@ -113,23 +115,21 @@ func (s *sweepRegion[T]) winogradImages(l *Lane[T], first, n, y0, y1 int) {
 	}
 }
 
-// tilesIn transforms row ty of tiles of an image to V, from tile at on. The planes
-// of V and M have room for most tiles.
-func (s *sweepRegion[T]) tilesIn(l *Lane[T], at, most, image, ty int) {
-	g := &s.g
-	ld := winogradRow(g.c)
-	x := s.x[image*g.h*g.w*g.c:][:g.h*g.w*g.c]
+// tilesIn transforms channels c0 to c1 of row ty of tiles of image x to V, from tile at
+// on. The planes of V have room for most tiles.
+func (l *Lane[T]) tilesIn(g *sweep, x []T, at, most, ty, c0, c1 int) {
+	ld := winogradRow(c1 - c0)
 	tiles, lead := (g.ow+1)/2, -g.left
 	rest := g.w - (2 - lead) // columns of the image behind the first two of the first tile
 	full := min(tiles, rest/2)
 	half := min(tiles-full, rest-2*full)
 	a := winogradInput[T]{
-		v: &l.v[at*ld], plane: winogradPlane(most, ld), tile: ld, pixel: g.c, channels: g.c,
+		v: &l.v[at*ld], plane: winogradPlane(most, ld), tile: ld, pixel: g.c, channels: c1 - c0,
 		lead: lead, full: full, half: half, none: tiles - full - half,
 	}
 	for i := range a.rows {
 		if y := 2*ty + g.top + i; y >= 0 && y < g.h {
-			a.rows[i] = &x[y*g.w*g.c]
+			a.rows[i] = &x[y*g.w*g.c+c0]
 		} else {
 			a.rows[i] = &l.zeros[0]
 		}

@@ -14,6 +14,12 @@ func winogradOutputAVX2F32(a *winogradOutput[float32])
 func winogradFiltersAVX2F32(a *winogradFilters[float32])
 
 //go:noescape
+func winogradGradientAVX2F32(a *winogradGradient[float32])
+
+//go:noescape
+func winogradTapsAVX2F32(a *winogradFilters[float32])
+
+//go:noescape
 func winogradInputAVX512F32(a *winogradInput[float32])
 
 //go:noescape
@@ -21,3 +27,9 @@ func winogradOutputAVX512F32(a *winogradOutput[float32])
 
 //go:noescape
 func winogradFiltersAVX512F32(a *winogradFilters[float32])
+
+//go:noescape
+func winogradGradientAVX512F32(a *winogradGradient[float32])
+
+//go:noescape
+func winogradTapsAVX512F32(a *winogradFilters[float32])

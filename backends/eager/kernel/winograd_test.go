@@ -15,17 +15,21 @@ func TestLayoutOfTransforms(t *testing.T) {
 	var in winogradInput[float32]
 	var out winogradOutput[float32]
 	var f winogradFilters[float32]
+	var d winogradGradient[float32]
 	got := [][]uintptr{
 		{unsafe.Offsetof(in.rows), unsafe.Offsetof(in.v), unsafe.Offsetof(in.plane), unsafe.Offsetof(in.tile), unsafe.Offsetof(in.pixel),
 			unsafe.Offsetof(in.channels), unsafe.Offsetof(in.lead), unsafe.Offsetof(in.full), unsafe.Offsetof(in.half), unsafe.Offsetof(in.none)},
 		{unsafe.Offsetof(out.m), unsafe.Offsetof(out.plane), unsafe.Offsetof(out.row0), unsafe.Offsetof(out.row1), unsafe.Offsetof(out.bias), unsafe.Offsetof(out.pixel),
 			unsafe.Offsetof(out.filters), unsafe.Offsetof(out.tiles), unsafe.Offsetof(out.flags), unsafe.Offsetof(out.last), unsafe.Offsetof(out.least)},
 		{unsafe.Offsetof(f.w), unsafe.Offsetof(f.tap), unsafe.Offsetof(f.row), unsafe.Offsetof(f.u), unsafe.Offsetof(f.plane), unsafe.Offsetof(f.next),
-			unsafe.Offsetof(f.rows), unsafe.Offsetof(f.width), unsafe.Offsetof(f.half)},
+			unsafe.Offsetof(f.rows), unsafe.Offsetof(f.width), unsafe.Offsetof(f.add), unsafe.Offsetof(f.half)},
+		{unsafe.Offsetof(d.row0), unsafe.Offsetof(d.row1), unsafe.Offsetof(d.d), unsafe.Offsetof(d.plane), unsafe.Offsetof(d.tile), unsafe.Offsetof(d.pixel),
+			unsafe.Offsetof(d.filters), unsafe.Offsetof(d.tiles), unsafe.Offsetof(d.last)},
 	}
 	want := [][]uintptr{
 		{0, 32, 40, 48, 56, 64, 72, 80, 88, 96},
 		{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80},
+		{0, 8, 16, 24, 32, 40, 48, 56, 64, 72},
 		{0, 8, 16, 24, 32, 40, 48, 56, 64},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -108,6 +112,29 @@ func testTransforms(t *testing.T, times int, place room[float32]) {
 			way(&f)
 		}
 		compare("filters", u[0], u[1], f)
+		sometimesSpecial(r, u[0])
+		f.add, f.u = r.IntN(2), &u[0][0]
+		taps := [2][]float32{w, append([]float32(nil), w...)}
+		for i, way := range []func(*winogradFilters[float32]){(*winogradFilters[float32]).back, (*winogradFilters[float32]).plainBack} {
+			f.w = &taps[i][0]
+			way(&f)
+		}
+		compare("taps", taps[0], taps[1], f)
+		d := winogradGradient[float32]{filters: c, tiles: 1 + r.IntN(4), pixel: c + gap, last: r.IntN(2), tile: c + 8*r.IntN(3)}
+		d.plane = d.tiles*d.tile + 8*r.IntN(3)
+		var dy [2][]float32
+		for i := range dy {
+			dy[i] = place((2*d.tiles-d.last-1)*d.pixel + c)
+			sometimesSpecial(r, dy[i])
+		}
+		d.row0, d.row1 = &dy[0][0], &dy[1][0]
+		size = 15*d.plane + (d.tiles-1)*d.tile + c
+		planes := [2][]float32{place(size), make([]float32, size)}
+		for i, way := range []func(*winogradGradient[float32]){(*winogradGradient[float32]).run, (*winogradGradient[float32]).plain} {
+			d.d = &planes[i][0]
+			way(&d)
+		}
+		compare("gradient", planes[0], planes[1], d)
 	}
 }
 
@@ -123,6 +150,9 @@ func newTiledProblem[T Float](r *rand.Rand, m *Math[T], place room[T]) *convProb
 		p.w.H, p.w.W, p.w.Shift = p.w.H+1, p.w.W+1, 0
 	}
 	p.w.C, p.w.F = 16*(1+r.IntN(4)), 16*(1+r.IntN(4))
+	if r.IntN(8) == 0 { // so much that the weights' gradient is made in parts
+		p.n, p.w.C, p.w.F = 1, 16*(8+r.IntN(3)), 16*(9+r.IntN(3))
+	}
 	p.fill(r, m, place)
 	return p
 }
@@ -152,6 +182,29 @@ func winogradMatches[T Float](t *testing.T, k *tile[T]) {
 			}
 		}
 	})
+}
+
+// The gradient of many weights over many tiles is summed in blocks.
+func TestWinogradSumsBlocksOfTiles(t *testing.T) {
+	if best32.nr%16 != 0 {
+		t.Skip("no tiles without vectors")
+	}
+	r := rand.New(rand.NewPCG(71, 72))
+	w := &Window{H: 33, W: 34, C: 128, F: 144, Kernel: 3, Stride: 1, Pad: 1}
+	const n = 2
+	x, dy := randoms[float32](r, n*w.In()), randoms[float32](r, n*w.Len())
+	var dw [2][]float32
+	for i, way := range []choice{never, always} {
+		m := New[float32](threads(t, 2))
+		m.way = way
+		dw[i] = randoms[float32](rand.New(rand.NewPCG(1, 1)), w.weights())
+		m.ConvWeight(n, x, dy, dw[i], w, true)
+	}
+	for i, v := range dw[1] {
+		if math.Abs(float64(v-dw[0][i])) > 1e-3 {
+			t.Fatalf("element %d is %v, direct %v", i, v, dw[0][i])
+		}
+	}
 }
 
 // Which convolutions are computed in tiles, forward and for the input's gradient.
@@ -191,6 +244,13 @@ func TestWaysOfConvolutions(t *testing.T) {
 		}
 		if got := m.winograd(&back); got != c.back {
 			t.Errorf("%s: in tiles back is %v, want %v", name, got, c.back)
+		}
+		tiles := forward.tiledProducts() / 16
+		if got := m.tiledGradient(&forward, (leastTiles+tiles-1)/tiles); got != c.forward {
+			t.Errorf("%s: the gradient of the weights in tiles is %v, want %v", name, got, c.forward)
+		}
+		if m.tiledGradient(&forward, (leastTiles-1)/tiles) {
+			t.Errorf("%s: the gradient of the weights of few images is computed in tiles", name)
 		}
 		double := New[float64](threads(t, 1))
 		if double.winograd(&forward) || double.winograd(&back) {
@@ -284,9 +344,10 @@ func TestWinogradIsIndependentOfThreads(t *testing.T) {
 		one := New[float32](threads(t, 1))
 		one.way = always
 		p := newTiledProblem(r, one, onHeap[float32])
-		run := func(m *Math[float32], n, images int) [2][]float32 {
+		run := func(m *Math[float32], n, images int) [3][]float32 {
 			m.way = always
-			y, dx := make([]float32, len(p.y)), make([]float32, len(p.dx))
+			y, dx, dw := make([]float32, len(p.y)), make([]float32, len(p.dx)), make([]float32, len(p.dw))
+			m.ConvWeight(n, p.x, p.dy, dw, &p.w, false)
 			m.PackFilters(p.weight, p.filters, &p.w)
 			m.PackTurned(p.weight, p.turned, &p.w)
 			for i := 0; i < n; i += images {
@@ -294,7 +355,7 @@ func TestWinogradIsIndependentOfThreads(t *testing.T) {
 				m.Conv(k, p.x[i*p.w.In():], p.filters, y[i*p.w.Len():], &p.w, Epilogue[float32]{Bias: p.bias})
 				m.ConvInput(k, p.dy[i*p.w.Len():], p.turned, dx[i*p.w.In():], &p.w, false)
 			}
-			return [2][]float32{y, dx}
+			return [3][]float32{y, dx, dw}
 		}
 		want := run(one, p.n, p.n)
 		for n := 1; n <= 4; n++ {
@@ -333,7 +394,7 @@ func BenchmarkConvWays(b *testing.B) {
 		{"one-resnet-2", 1, Window{H: 16, W: 16, C: 128, F: 128, Pad: 1}},
 	} {
 		s.w.Kernel, s.w.Stride = 3, 1
-		for _, what := range []string{"pack", "y", "packdx", "dx"} {
+		for _, what := range []string{"pack", "y", "packdx", "dx", "dw"} {
 			for i, way := range []choice{never, always} {
 				b.Run(fmt.Sprintf("%s/%s/%s", s.name, what, []string{"direct", "winograd"}[i]), func(b *testing.B) {
 					p := pool.New(1)
@@ -351,6 +412,8 @@ func BenchmarkConvWays(b *testing.B) {
 							m.Conv(s.n, x, filters, y, &s.w, Epilogue[float32]{Bias: bias, ReLU: true})
 						case "pack":
 							m.PackFilters(weight, filters, &s.w)
+						case "dw":
+							m.ConvWeight(s.n, x, y, weight, &s.w, false)
 						case "packdx":
 							m.PackTurned(weight, turned, &s.w)
 						default:

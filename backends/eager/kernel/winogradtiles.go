@@ -130,7 +130,8 @@ type winogradFilters[T Float] struct {
 	u           *T
 	plane, next int // strides of U: planes, rows
 	rows, width int
-	half        T // 1/2
+	add         int // in the way back: not 0 adds to what is there
+	half        T   // 1/2
 }
 
 func (a *winogradFilters[T]) plain() {
@@ -146,6 +147,65 @@ func (a *winogradFilters[T]) plain() {
 				sum := d[0] + d[2]
 				for j, v := range [4]T{d[0], a.half * (sum + d[1]), a.half * (sum - d[1]), d[2]} {
 					*at(a.u, (4*i+j)*a.plane+r*a.next+f) = v
+				}
+			}
+		}
+	}
+}
+
+// winogradGradient is D = A dY A^T for a row of tiles of two rows and columns of the
+// output's gradient each, with A as in winogradOutput: what the gradient of M would be.
+type winogradGradient[T Float] struct {
+	row0, row1     *T // of dY; zeros where it has none
+	d              *T
+	plane, tile    int // strides of D
+	pixel          int // stride of dY's columns
+	filters, tiles int
+	last           int // not 0: the last tile has one column
+}
+
+func (a *winogradGradient[T]) plain() {
+	for t := range a.tiles {
+		for f := range a.filters {
+			var y [2][2]T
+			for i, row := range [2]*T{a.row0, a.row1} {
+				y[i][0] = *at(row, 2*t*a.pixel+f)
+				if t < a.tiles-1 || a.last == 0 {
+					y[i][1] = *at(row, (2*t+1)*a.pixel+f)
+				}
+			}
+			var e [4][2]T
+			for j := range 2 {
+				e[0][j], e[1][j], e[2][j], e[3][j] = y[0][j], y[0][j]+y[1][j], y[0][j]-y[1][j], 0-y[1][j]
+			}
+			for i, e := range e {
+				for j, v := range [4]T{e[0], e[0] + e[1], e[0] - e[1], 0 - e[1]} {
+					*at(a.d, (4*i+j)*a.plane+t*a.tile+f) = v
+				}
+			}
+		}
+	}
+}
+
+// plainBack is dW = G^T dU G, or with add adds that: the gradient of the weights from
+// that of U.
+func (a *winogradFilters[T]) plainBack() {
+	for r := range a.rows {
+		for f := range a.width {
+			var d [3][4]T
+			for j := range 4 {
+				u := func(i int) T { return *at(a.u, (4*i+j)*a.plane+r*a.next+f) }
+				sum := a.half * (u(1) + u(2))
+				d[0][j], d[1][j], d[2][j] = sum+u(0), a.half*(u(1)-u(2)), sum+u(3)
+			}
+			for y, d := range d {
+				sum := a.half * (d[1] + d[2])
+				for x, v := range [3]T{sum + d[0], a.half * (d[1] - d[2]), sum + d[3]} {
+					to := at(a.w, r*a.row+(3*y+x)*a.tap+f)
+					if a.add != 0 {
+						v += *to
+					}
+					*to = v
 				}
 			}
 		}

@@ -38,3 +38,25 @@ func (a *winogradFilters[T]) run() {
 		winogradFiltersAVX2F32(f)
 	}
 }
+
+func (a *winogradGradient[T]) run() {
+	switch f := (*winogradGradient[float32])(unsafe.Pointer(a)); {
+	case !Is32[T]() || vectorLevel == levelGo:
+		a.plain()
+	case vectorLevel == levelAVX512:
+		winogradGradientAVX512F32(f)
+	default:
+		winogradGradientAVX2F32(f)
+	}
+}
+
+func (a *winogradFilters[T]) back() {
+	switch f := (*winogradFilters[float32])(unsafe.Pointer(a)); {
+	case !Is32[T]() || vectorLevel == levelGo:
+		a.plainBack()
+	case vectorLevel == levelAVX512:
+		winogradTapsAVX512F32(f)
+	default:
+		winogradTapsAVX2F32(f)
+	}
+}

@@ -45,7 +45,18 @@ const (
 	filterNext  = 40
 	filterRows  = 48
 	filterWidth = 56
-	filterHalf  = 64
+	filterAdd   = 64
+	filterHalf  = 72
+
+	gradRow0    = 0
+	gradRow1    = 8
+	gradD       = 16
+	gradPlane   = 24
+	gradTile    = 32
+	gradPixel   = 40
+	gradFilters = 48
+	gradTiles   = 56
+	gradLast    = 64
 )
 
 // Bits of the flags of the way out.
@@ -311,69 +322,6 @@ func (w *winogradText) output() {
 	w.op("JMP added")
 }
 
-// filters writes U = G g G^T of rows of filters.
-func (w *winogradText) filters() {
-	taps, planes := []string{"SI", "DX", "BX"}, []string{"R9", "R10", "R11", "R12"}
-	const moved, left, rows = "moved-8(SP)", "left-16(SP)", "rows-24(SP)"
-	w.text("winogradFilters", 32)
-	w.op("MOVQ %d(DI), AX", filterRows)
-	w.op("MOVQ AX, %s", rows)
-	w.elements(filterTap, "R15")
-	w.op("MOVQ %d(DI), SI", filterW)
-	w.planes(filterU, filterPlane, "", planes)
-	half := w.reg(15)
-	w.op("VBROADCASTSS %d(DI), %s", filterHalf, half)
-	w.label("row")
-	w.op("XORQ CX, CX") // bytes of the row that are done
-	w.op("MOVQ %d(DI), AX", filterWidth)
-	w.label("columns")
-	w.op("LEAQ (R15)(R15*2), R8")
-	w.op("LEAQ (SI)(R8*1), DX")
-	w.op("LEAQ (DX)(R8*1), BX")
-	a := func(i, x int) string { return w.reg(3*i + x) }
-	one, sum := w.reg(12), w.reg(13)
-	for x := range 3 {
-		at := func(y int) string { return fmt.Sprintf([]string{"(%s)", "(%s)(R15*1)", "(%s)(R15*2)"}[x], taps[y]) }
-		w.op("VMOVUPS %s, %s", at(0), a(0, x))
-		w.op("VMOVUPS %s, %s", at(1), one)
-		w.op("VMOVUPS %s, %s", at(2), a(3, x))
-		w.three("VADDPS", sum, a(0, x), a(3, x))
-		w.three("VADDPS", a(1, x), sum, one)
-		w.three("VSUBPS", a(2, x), sum, one)
-		w.three("VMULPS", a(1, x), a(1, x), half)
-		w.three("VMULPS", a(2, x), a(2, x), half)
-	}
-	for i := range 4 {
-		w.three("VADDPS", sum, a(i, 0), a(i, 2))
-		w.op("VMOVUPS %s, %s", a(i, 0), plane(planes, 4*i))
-		w.op("VMOVUPS %s, %s", a(i, 2), plane(planes, 4*i+3))
-		for k, op := range []string{"VADDPS", "VSUBPS"} {
-			to := w.reg(12 + 2*k)
-			w.three(op, to, sum, a(i, 1))
-			w.three("VMULPS", to, to, half)
-			w.op("VMOVUPS %s, %s", to, plane(planes, 4*i+1+k))
-		}
-	}
-	for _, reg := range append([]string{"SI", "CX"}, planes...) {
-		w.op("ADDQ $%d, %s", w.i.bytes, reg)
-	}
-	w.op("SUBQ $%d, AX", w.i.bytes/4)
-	w.op("JG columns")
-	for _, to := range []struct {
-		stride int
-		regs   []string
-	}{{filterRow, []string{"SI"}}, {filterNext, planes}} {
-		w.elements(to.stride, "R8")
-		w.op("SUBQ CX, R8")
-		for _, reg := range to.regs {
-			w.op("ADDQ R8, %s", reg)
-		}
-	}
-	w.op("DECQ %s", rows)
-	w.op("JNZ row")
-	w.end()
-}
-
 // winograd returns the transforms and their declarations.
 func winograd(head string) (text, decls []byte) {
 	var s, g bytes.Buffer
@@ -384,8 +332,10 @@ func winograd(head string) (text, decls []byte) {
 		w.input()
 		w.output()
 		w.filters()
-		for _, name := range []string{"Input", "Output", "Filters"} {
-			fmt.Fprintf(&g, "\n//go:noescape\nfunc winograd%s%sF32(a *winograd%[1]s[float32])\n", name, i.name)
+		w.gradient()
+		w.taps()
+		for _, f := range [][2]string{{"Input", "Input"}, {"Output", "Output"}, {"Filters", "Filters"}, {"Gradient", "Gradient"}, {"Taps", "Filters"}} {
+			fmt.Fprintf(&g, "\n//go:noescape\nfunc winograd%s%sF32(a *winograd%s[float32])\n", f[0], i.name, f[1])
 		}
 	}
 	return s.Bytes(), formatted(g.Bytes())
