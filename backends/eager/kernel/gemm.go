@@ -15,9 +15,13 @@ const (
 	blockN = 2048
 )
 
-// fewRows is up to how many rows of A a row-major B is read in place: packing it
-// would cost as much as it brings.
-const fewRows = 42
+// Up to how many rows of A a row-major B is read in place: packing it would cost
+// more than it brings, where the rows of B displace each other from the first-level
+// cache (clash) with few rows of A only.
+const (
+	fewRows  = 42
+	someRows = 256
+)
 
 // Math holds what products need beside their operands: the threads and one
 // lane for each. It is used from one goroutine.
@@ -108,7 +112,7 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 	if b.deep > 0 {
 		deep = b.deep
 	}
-	inPlace := !b.isPacked() && b.col == 1 && i1-i0 <= fewRows
+	inPlace := !b.isPacked() && b.col == 1 && (i1-i0 <= fewRows || i1-i0 <= someRows && !clash[T](b.row))
 	for jc := j0; jc < j1; jc += blockN {
 		nc := min(blockN, j1-jc)
 		panels := (nc + nr - 1) / nr
@@ -172,11 +176,9 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 // strides. The block is read in place, unless its rows lie so that they displace
 // each other from the caches, or it is transposed and read for many panels.
 func (l *Lane[T]) left(a Matrix[T], ic, mc, pc, kc, panels int) (p *T, row, col int) {
-	var zero T
 	from := a.data[ic*a.row+pc*a.col:]
-	const way = 4096 // bytes: addresses that far apart share a set of the first-level cache
 	switch {
-	case a.col == 1 && panels > 1 && mc > 6 && a.row*int(unsafe.Sizeof(zero))%way == 0:
+	case a.col == 1 && panels > 1 && mc > 6 && clash[T](a.row):
 		row = kc + 16
 		l.a = grow(l.a, mc*row)
 		for i := range mc {
@@ -192,6 +194,13 @@ func (l *Lane[T]) left(a Matrix[T], ic, mc, pc, kc, panels int) (p *T, row, col 
 		return &l.a[0], 1, col
 	}
 	return &from[0], a.row, a.col
+}
+
+// clash reports whether elements a stride apart share a set of the first-level cache,
+// as addresses do that are a multiple of 4 KiB apart.
+func clash[T Float](stride int) bool {
+	var zero T
+	return stride*int(unsafe.Sizeof(zero))%4096 == 0
 }
 
 // emptyProduct is a product without terms.

@@ -45,6 +45,9 @@ func mulMatches[T Float](t *testing.T, k *tile[T]) {
 			mulCase(t, r, x, size(), size(), size())
 		}
 		mulCase(t, r, x, 300, 40, 600)
+		for range 3 { // B in place by some rows, and rows of B that clash
+			mulCase(t, r, x, 40+r.IntN(50), []int{100 + r.IntN(60), 1024}[r.IntN(2)], 250+r.IntN(20))
+		}
 		mulCase(t, r, x, 3, 1100, 20)
 		mulCase(t, r, x, 300, 1100, 20) // more of C than the second-level cache holds
 		for range 10 {                  // more than streamK

@@ -67,7 +67,7 @@ func mulStays[T Float](t *testing.T, k *tile[T]) {
 	place, free := guarded[T](t)
 	x := newMath(threads(t, 1), k)
 	for range 200 {
-		m, n, depth := 1+r.IntN(60), 1+r.IntN(80), 1+r.IntN(40)
+		m, n, depth := 1+r.IntN([]int{60, 60, 60, 300}[r.IntN(4)]), 1+r.IntN(80), 1+r.IntN(40)
 		a, b, c, bias := place(m*depth), place(depth*n), place(m*n), place(n)
 		for _, v := range [][]T{a, b, c, bias} {
 			copy(v, randoms[T](r, len(v)))
