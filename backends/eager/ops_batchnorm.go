@@ -15,27 +15,10 @@ import (
 func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum float64) *Tensor[T] {
 	c := x.Shape[len(x.Shape)-1]
 	rows := x.len() / c
-	divisor := float64(rows)
-	if t.hooks.faults.unbiased {
-		divisor = max(divisor-1, 1)
-	}
 	y := t.output(x.Shape...)
 	rectify := t.rectifies(y)
-	mean, inv, scale := t.floats.Get(c), t.floats.Get(c), t.floats.Get(c) // inv is 1/sqrt(variance+eps)
-	if t.training {
-		t.moments(x, mean, inv)
-		move := !t.replaying && !t.frozen
-		for ch, squares := range inv {
-			inv[ch] = T(1 / math.Sqrt(float64(squares)/divisor+eps))
-			if move {
-				unbiased := float64(squares) / max(float64(rows)-1, 1)
-				runMean.Data[ch] = T((1-momentum)*float64(runMean.Data[ch]) + momentum*float64(mean[ch]))
-				runVar.Data[ch] = T((1-momentum)*float64(runVar.Data[ch]) + momentum*unbiased)
-			}
-		}
-	} else {
-		running(mean, inv, runMean, runVar, eps)
-	}
+	mean, inv, scale := t.floats.Get(c), t.floats.Get(c), t.floats.Get(c)
+	divisor := t.statistics(x, mean, inv, runMean, runVar, eps, momentum)
 	ws, bs := t.read(w, 0, c), t.read(b, 0, c)
 	for ch, v := range inv {
 		scale[ch] = v * ws[ch]
@@ -56,6 +39,31 @@ func (t *Tape[T]) BatchNorm(x, w, b, runMean, runVar *Tensor[T], eps, momentum f
 		t.floats.Put(inv)
 	}
 	return record(t, y, batchNormBack[T]{y, x, w, b, mean, inv, divisor}, x, w, b)
+}
+
+// statistics sets mean and inv, 1/sqrt(variance+eps), to what x is normalised by, and
+// moves the running statistics; divisor is what the variance was divided by.
+func (t *Tape[T]) statistics(x *Tensor[T], mean, inv []T, runMean, runVar *Tensor[T], eps, momentum float64) (divisor float64) {
+	rows := x.len() / len(mean)
+	divisor = float64(rows)
+	if t.hooks.faults.unbiased {
+		divisor = max(divisor-1, 1)
+	}
+	if !t.training {
+		running(mean, inv, runMean, runVar, eps)
+		return divisor
+	}
+	t.moments(x, mean, inv)
+	move := !t.replaying && !t.frozen
+	for ch, squares := range inv {
+		inv[ch] = T(1 / math.Sqrt(float64(squares)/divisor+eps))
+		if move {
+			unbiased := float64(squares) / max(float64(rows)-1, 1)
+			runMean.Data[ch] = T((1-momentum)*float64(runMean.Data[ch]) + momentum*float64(mean[ch]))
+			runVar.Data[ch] = T((1-momentum)*float64(runVar.Data[ch]) + momentum*unbiased)
+		}
+	}
+	return divisor
 }
 
 // running is the mean that inference subtracts and what it multiplies by.

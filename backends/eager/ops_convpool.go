@@ -13,10 +13,10 @@ import (
 // bias. The bias's gradient is summed over what is pooled, elsewhere no sum
 // changes its order. Full width and float32 only: the oracle runs op by op.
 
-// chain is a run of ops that begins with a convolution, each of which is all that
-// reads the one before, that may run as one op.
+// chain is a run of ops that begins with a convolution or with batch normalisation,
+// each of which is all that reads the one before, that may run as one op.
 type chain struct {
-	norm, relu, pool int // the op that is one; 0: none is
+	norm, relu, pool int // the op after the first that is one; 0: none is
 	last             int // op of the chain; 0: there is no chain
 }
 
@@ -32,7 +32,8 @@ func (t *Tape[T]) fuses(c *chain) bool {
 
 // chainFrom is the chain that begins with op i.
 func (m *model[T]) chainFrom(i int) (c chain) {
-	if m.program.Ops[i].Op != workloads.OpConv2D {
+	conv := m.program.Ops[i].Op == workloads.OpConv2D
+	if !conv && m.program.Ops[i].Op != workloads.OpBatchNorm {
 		return c
 	}
 	next := func(op string) int {
@@ -42,7 +43,9 @@ func (m *model[T]) chainFrom(i int) (c chain) {
 		}
 		return j
 	}
-	c.norm = next(workloads.OpBatchNorm)
+	if conv {
+		c.norm = next(workloads.OpBatchNorm)
+	}
 	c.relu = next(workloads.OpReLU)
 	c.pool = next(workloads.OpMaxPool2D)
 	switch {
@@ -56,10 +59,14 @@ func (m *model[T]) chainFrom(i int) (c chain) {
 
 // applyChain runs the chain that begins with op i.
 func (m *model[T]) applyChain(t *Tape[T], i int) *Tensor[T] {
-	c, conv, own := &m.chains[i], &m.program.Ops[i], m.byOp[i]
-	x := m.input
-	if id := conv.In[0]; id >= 0 {
+	c, op, own := &m.chains[i], &m.program.Ops[i], m.byOp[i]
+	x, a := m.input, &op.Attr
+	if id := op.In[0]; id >= 0 {
 		x = m.values[id]
+	}
+	if op.Op == workloads.OpBatchNorm {
+		pool := &m.program.Ops[c.pool].Attr
+		return t.normPool(x, own[0], own[1], own[2], own[3], a.Epsilon, a.Momentum, c.relu > 0, pool.Size, pool.Stride)
 	}
 	w, b := own[0], own[1]
 	if c.norm > 0 {
@@ -70,10 +77,10 @@ func (m *model[T]) applyChain(t *Tape[T], i int) *Tensor[T] {
 	}
 	if c.pool == 0 {
 		t.BeforeReLU(c.relu > 0)
-		return t.Conv2D(x, w, b, conv.Attr.Stride, conv.Attr.Pad)
+		return t.Conv2D(x, w, b, a.Stride, a.Pad)
 	}
 	pool := &m.program.Ops[c.pool].Attr
-	return t.convPool(x, w, b, conv.Attr.Stride, conv.Attr.Pad, c.relu > 0, pool.Size, pool.Stride)
+	return t.convPool(x, w, b, a.Stride, a.Pad, c.relu > 0, pool.Size, pool.Stride)
 }
 
 // fold is the weights and the bias of a convolution, which may have none, with batch
@@ -142,15 +149,7 @@ type convPoolBack[T kernel.Float] struct {
 func (o *convPoolBack[T]) reads(x *Tensor[T]) bool { return x != o.y || o.relu }
 
 func (o *convPoolBack[T]) back(t *Tape[T]) {
-	n, p := o.y.Shape[0], &o.p
-	o.conv.y = t.tensor([]int{n, p.H, p.W, p.C}) // has a gradient, and no elements
-	o.conv.y.grad = t.floats.Get(n * p.H * p.W * p.C)
-	l := maxBackLoop[T]{dx: o.conv.y.grad, dy: o.y.grad, from: o.from, p: o.p}
-	if o.relu {
-		l.mask = o.y.Data
-	}
-	parallel(t, n, 1+pointGrain/(p.H*p.W*p.C), l)
-	t.ints.Put(o.from)
+	o.conv.y = t.unpooled(o.y, o.from, &o.p, o.relu)
 	if o.b != nil && o.b.needs {
 		t.biasBack(o.y, o.b) // whose gradient is masked now
 	}
