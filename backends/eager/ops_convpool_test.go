@@ -23,16 +23,29 @@ type poolCase struct {
 func newPoolCase(r *rand.Rand) (c poolCase) {
 	c = poolCase{n: 1 + r.IntN(12), c: 1 + r.IntN(6), filters: 1 + r.IntN(40), kernel: 1 + r.IntN(4), stride: 1 + r.IntN(2), relu: r.IntN(3) > 0, bias: r.IntN(3) > 0}
 	c.pad, c.side, c.poolStride = r.IntN(c.kernel), 1+r.IntN(3), 1+r.IntN(4)
-	c.h, c.w = c.kernel+c.stride*(c.side+r.IntN(12)), c.kernel+c.stride*(c.side+r.IntN(12))
 	if r.IntN(3) == 0 { // what is computed in tiles
 		c.c, c.filters, c.kernel, c.stride, c.pad = 16*(1+r.IntN(2)), 16*(1+r.IntN(3)), 3, 1, r.IntN(3)
 	}
+	c.h, c.w = c.kernel+c.stride*(c.side+r.IntN(12)), c.kernel+c.stride*(c.side+r.IntN(12))
 	return c
 }
 
 // tiled reports whether the two ways may take different kernels: they choose by the
 // positions that they compute.
 func (c *poolCase) tiled() bool { return c.c%16 == 0 && c.filters%16 == 0 }
+
+// apply is the case on a tape, as one op or op by op.
+func apply[T kernel.Float](c *poolCase, tape *Tape[T], x, w, b *Tensor[T], fused bool) *Tensor[T] {
+	if fused {
+		return tape.convPool(x, w, b, c.stride, c.pad, c.relu, c.side, c.poolStride)
+	}
+	tape.BeforeReLU(c.relu)
+	y := tape.Conv2D(x, w, b, c.stride, c.pad)
+	if c.relu {
+		y = tape.ReLU(y)
+	}
+	return tape.MaxPool2D(y, c.side, c.poolStride)
+}
 
 // runPoolCase computes the output and the gradients of the input, the weights and the bias.
 func runPoolCase[T kernel.Float](t *testing.T, c poolCase, threads int, fused bool) (out [4][]T) {
@@ -50,17 +63,7 @@ func runPoolCase[T kernel.Float](t *testing.T, c poolCase, threads int, fused bo
 	tape.training = true
 	tape.Begin()
 	tape.Record(true)
-	var y *Tensor[T]
-	if fused {
-		y = tape.convPool(x, w, b, c.stride, c.pad, c.relu, c.side, c.poolStride)
-	} else {
-		tape.BeforeReLU(c.relu)
-		y = tape.Conv2D(x, w, b, c.stride, c.pad)
-		if c.relu {
-			y = tape.ReLU(y)
-		}
-		y = tape.MaxPool2D(y, c.side, c.poolStride)
-	}
+	y := apply(&c, tape, x, w, b, fused)
 	out[0] = slices.Clone(y.Data)
 	leave(tape, y, 3)
 	tape.Backward()
@@ -110,6 +113,38 @@ func convPoolIsExact[T kernel.Float](t *testing.T) {
 				if !slices.Equal(got, want[i]) {
 					t.Fatalf("%+v, %d threads: %s differs", c, threads, []string{"the output", "the input's gradient", "the weights'", "the bias's"}[i])
 				}
+			}
+		}
+	}
+}
+
+// A NaN in the images or the filters reaches the same elements whether the ops run
+// as one or one by one.
+func TestConvPoolKeepsNaN(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	p := pool.New(2)
+	defer p.Close()
+	tape := NewTape[float32](p)
+	defer tape.Close()
+	nan := float32(math.NaN())
+	for i := range 120 {
+		c := newPoolCase(r)
+		x, w := variableOf[float32](r, c.n, c.h, c.w, c.c), variableOf[float32](r, c.kernel, c.kernel, c.c, c.filters)
+		bad := x
+		if i%4 == 0 && !c.tiled() { // by tiles all positions read a filter, by rows of the window none outside of the image
+			bad = w
+		}
+		for range 2 {
+			bad.Data[r.IntN(bad.len())] = nan
+		}
+		var got [2][]float32
+		for k := range got {
+			tape.Begin()
+			got[k] = slices.Clone(apply(&c, tape, x, w, nil, k == 1).Data)
+		}
+		for j, v := range got[1] {
+			if (v != v) != (got[0][j] != got[0][j]) {
+				t.Fatalf("%+v: element %d is %v as one op, %v op by op", c, j, v, got[0][j])
 			}
 		}
 	}
