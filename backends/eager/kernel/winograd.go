@@ -12,9 +12,11 @@ import "github.com/dlbench/dlbench/backends/eager/pool"
 // The grid of tiles begins at position 0,0 whatever part of the positions is asked
 // for, so that a result does not depend on how a pass is cut. Rounding errors are of
 // the size of those of the direct sum; TestWinogradKeepsItsBound holds them to 8 units of the
-// last place of the sum of the products' magnitudes. A NaN reaches all positions of
-// the tiles that see it, and an infinity reaches them as NaN or infinity, where the
-// direct sum would have left those alone that do not have it under their window.
+// last place of the sum of the products' magnitudes. What is not finite in a pixel
+// reaches the positions that have it under their window and no other, as by the
+// direct sum; but infinities, of which a transform takes the difference, may be NaN
+// there. In the filters it reaches every position, also one whose window has that
+// tap outside of the image.
 
 // winogradBlock is how many elements V and M of a block of tiles may have together:
 // half of a second-level cache of 1 MiB. A block has at least winogradTiles, since
