@@ -148,6 +148,9 @@ func (l *Lane[T]) mul(i0, i1, j0, j1, k int, a, b Matrix[T], c []T, ldc int, acc
 				if e.ReLU && pc+kc == k {
 					w.flags |= flagReLU
 				}
+				if kc == k && !acc && l.tile.farC(i1-i0, c, ldc) {
+					w.flags |= flagFar
+				}
 				for q := range panels {
 					j := jc + q*nr
 					width := min(nr, j1-j)

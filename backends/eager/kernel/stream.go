@@ -18,6 +18,7 @@ const (
 	pageAhead = 256
 	page      = 4096     // bytes
 	memory    = 16 << 20 // bytes
+	line      = 64       // bytes
 	// Up to a depth of shallow a product is as much about writing C as about summing. If
 	// that is more than the second-level cache holds, it is written along the rows of a
 	// tile from end to end, not down a panel's columns, each row on a page of its own.
@@ -44,4 +45,14 @@ func (t *tile[T]) rowsOfC(rows, depth, ldc int) int {
 		return t.mr
 	}
 	return blockM
+}
+
+// farC reports whether so many rows of C are more than a cache holds, and begin where
+// vectors may that are written past the caches: that saves reading what is about to be
+// overwritten. Such stores become visible to other threads with the next locked
+// instruction, which every way to hand a result on has in Go; a fence of their own
+// after each tile would cost more than they save.
+func (t *tile[T]) farC(rows int, c []T, ldc int) bool {
+	size := int(unsafe.Sizeof(c[0]))
+	return rows*ldc*size > memory && ldc*size%line == 0 && uintptr(unsafe.Pointer(&c[0]))%line == 0
 }

@@ -36,3 +36,38 @@ func TestFarRows(t *testing.T) {
 		}
 	}
 }
+
+// A C that is written past the caches is that which is not, to the last bit, and
+// nothing beside it is written.
+func TestFarC(t *testing.T) { eachTile(t, farC[float32], farC[float64]) }
+
+func farC[T Float](t *testing.T, k *tile[T]) {
+	r := rand.New(rand.NewPCG(33, 34))
+	for _, p := range []*pool.Pool{threads(t, 1), threads(t, 2)} {
+		m, n, ld, depth := 258+r.IntN(5), 16400+r.IntN(3)*k.nr/4, 16448, 1+r.IntN(4)
+		x := newMath(p, k)
+		a, b, bias := randoms[T](r, m*depth), randoms[T](r, depth*n), randoms[T](r, n)
+		room := make([]T, m*(ld+1)+line)
+		far := room[:m*ld]
+		for !k.farC(m, far, ld) {
+			if room = room[1:]; len(room) < m*ld {
+				t.Fatal("no C is far")
+			}
+			far = room[:m*ld]
+		}
+		near := make([]T, m*(ld+1))
+		if k.farC(m, near, ld+1) {
+			t.Fatal("rows that do not begin at multiples of a vector are far")
+		}
+		e := Epilogue[T]{Bias: bias, ReLU: true}
+		x.MulEpilogue(m, n, depth, Rows(a, depth), Rows(b, n), far, ld, e)
+		x.MulEpilogue(m, n, depth, Rows(a, depth), Rows(b, n), near, ld+1, e)
+		for i := range m {
+			for j := range ld {
+				if got, want := far[i*ld+j], near[i*(ld+1)+j]; got != want {
+					t.Fatalf("%dx%dx%d: element %d,%d is %v, want %v", m, n, depth, i, j, got, want)
+				}
+			}
+		}
+	}
+}

@@ -45,6 +45,7 @@ const (
 	flagAcc    = 1 << iota
 	flagReLU   // maximum with 0 before the store
 	flagMasked // there are fewer columns than the vectors hold
+	flagFar    // C, whose rows begin at multiples of a vector, is written past the caches, unless masked
 )
 
 // one is a call of a single tile with one segment; the caller fills in the rest.

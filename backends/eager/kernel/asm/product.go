@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/bits"
+	"strings"
 )
 
 // A micro-kernel computes tiles of C, rows x (1 or 2 vectors) each: broadcasts
@@ -246,6 +247,10 @@ func product(s *bytes.Buffer, i isa, e elem, rows, vectors int) {
 		}
 		label("store" + suffix)
 		p("MOVQ %s, BX", panelC)
+		if !masked {
+			p("TESTQ $%d, CX", flagFar)
+			p("JNZ far")
+		}
 		for r := range rows {
 			for v := range vectors {
 				to := fmt.Sprintf("%d(BX)", v*i.bytes)
@@ -263,6 +268,15 @@ func product(s *bytes.Buffer, i isa, e elem, rows, vectors int) {
 		if !masked {
 			p("JMP next")
 		}
+	}
+	p("JMP next")
+
+	label("far")
+	for r := range rows {
+		for v := range vectors {
+			p("%s %s, %d(BX)", strings.Replace(e.move, "VMOVU", "VMOVNT", 1), sum(r, v), v*i.bytes)
+		}
+		p("ADDQ %s, BX", regA)
 	}
 
 	label("next")
@@ -283,6 +297,7 @@ const (
 	flagAcc = 1 << iota
 	flagReLU
 	flagMasked
+	flagFar
 )
 
 // masks loads the masks of the columns: K1 and K2, or Y0 and Y1.
