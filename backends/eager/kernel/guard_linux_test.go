@@ -128,7 +128,7 @@ func winogradStays[T Float](t *testing.T, k *tile[T]) {
 func TestTransformsStayInside(t *testing.T) {
 	place, free := guarded[float32](t)
 	defer free()
-	eachLevel(t, func(t *testing.T) { testTransforms(t, 40, place) })
+	eachLevel(t, func(t *testing.T) { testTransforms(t, 63, 40, place) })
 }
 
 // Nor do the loops over columns and pooling.

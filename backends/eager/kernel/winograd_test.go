@@ -47,8 +47,8 @@ func sometimesSpecial(r *rand.Rand, x []float32) {
 
 // Each transform gives the bits of its portable form, for any strides, and stays in
 // its operands.
-func testTransforms(t *testing.T, times int, place room[float32]) {
-	r := rand.New(rand.NewPCG(61, 62))
+func testTransforms(t *testing.T, seed uint64, times int, place room[float32]) {
+	r := rand.New(rand.NewPCG(seed, 62))
 	compare := func(what string, got, want []float32, about any) {
 		t.Helper()
 		for i := range got {
@@ -139,7 +139,14 @@ func testTransforms(t *testing.T, times int, place room[float32]) {
 }
 
 func TestTransforms(t *testing.T) {
-	eachLevel(t, func(t *testing.T) { testTransforms(t, 300, onHeap[float32]) })
+	eachLevel(t, func(t *testing.T) { testTransforms(t, 61, 300, onHeap[float32]) })
+}
+
+func FuzzTransforms(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		everyLevel(t, func(t *testing.T) { testTransforms(t, seed, 3, onHeap[float32]) })
+	})
 }
 
 // newTiledProblem is a convolution that Winograd's way can compute.

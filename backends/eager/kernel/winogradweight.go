@@ -4,7 +4,8 @@ import "github.com/dlbench/dlbench/backends/eager/pool"
 
 // The gradient of the weights of a convolution in tiles is the adjoint of the way
 // forward: of each tile V, the transformed pixels, and D = A dY A^T; sixteen products
-// dU = V^T D whose depth are the tiles; dW = G^T dU G.
+// dU = V^T D whose depth are the tiles; dW = G^T dU G. What is not finite in a pixel or
+// in dY may reach all nine taps of its channel or filter.
 
 // tiledWeights is that as a region of the pool. Its parts share out filters and
 // channels; each element is summed over the tiles in their order.
