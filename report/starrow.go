@@ -85,6 +85,9 @@ func (v *view) leftWords(l frameworks.Left) text {
 	if len(l.Nothing) > 0 {
 		why = append(why, textf("the peak of %s does not exceed the level after import, and no ratio can be taken of that", "%s 的峰值未超出导入后的水平，无法求比值", names(l.Nothing)))
 	}
+	if len(l.Short) > 0 {
+		why = append(why, textf("the trials of %s were too short to be confirmed", "%s 的试验过短，无法确认", names(l.Short)))
+	}
 	return textf("left out: %s, %s", "未计入：%s（%s）", v.title(l.Key.Workload), joined(why, "; ", "；"))
 }
 
@@ -193,5 +196,5 @@ func (v *view) unrated(r frameworks.Row) (why, command text) {
 	case rated == 1:
 		return text{"Only one framework of this run finished it, and a rating takes two to hold against each other. A suite with every framework:", "本次运行只有一个框架完成，而评级至少需要两个框架相互比较。包含全部框架的套件："}, both
 	}
-	return text{"No workload was finished by all frameworks of the row.", "没有一个负载是该行所有框架都完成的。"}, text{}
+	return text{"No workload was finished by all frameworks of the row in trials long enough to be confirmed.", "没有一个负载是该行所有框架都以足够长、可确认的试验完成的。"}, text{}
 }

@@ -43,6 +43,8 @@ type Summary struct {
 	Status     string // one of the Status… constants
 	Reason     string // one line; empty when ok with an interval
 	Warnings   []string
+	// TooShort: most trials measured for too short a time to be confirmed.
+	TooShort bool
 	// Slowdowns explain slow trials, of metrics of the measured segment only.
 	Slowdowns []Slowdown
 }

@@ -50,7 +50,7 @@ func (c *cellTrials) summary(m results.Metric) Summary {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("%d of %d trials have no %s", lost, lost+len(values), m.Name))
 	}
 	if m.Segment {
-		s.Slowdowns = slowdowns(c.timed)
+		s.Slowdowns, s.TooShort = slowdowns(c.timed), c.tooShort()
 	}
 	var sum benchmath.Summary
 	sample := benchmath.NewSample(values, &benchmath.DefaultThresholds) // sorts values

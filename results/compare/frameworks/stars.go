@@ -59,6 +59,9 @@ type Left struct {
 	// their peak of memory does not exceed the level after import, and no ratio can be
 	// taken of that.
 	Nothing []Framework
+	// Short are those in the row whose best trials were too short to be confirmed: no
+	// verdict is possible there, which would leave all of the row without one.
+	Short []Framework
 }
 
 // Rating is a framework in a row.
@@ -121,7 +124,7 @@ func (s *Subject) planned(a Aspect) ([]Group, results.Metric) {
 }
 
 // row rates the frameworks in one aspect. A workload that a framework of the row
-// could not finish leaves the row for all; a framework that finished less than
+// could not finish, or that was measured too short, leaves the row for all; a framework that finished less than
 // half of the workloads is not in the row, so that it does not empty it.
 func (s *Subject) row(a Aspect) Row {
 	groups, m := s.planned(a)
@@ -145,8 +148,11 @@ func (s *Subject) row(a Aspect) Row {
 	for _, g := range groups {
 		l := Left{Key: g.Key}
 		for _, f := range s.Frameworks {
-			switch _, ok := s.Best(s.Entries(g, f.ID), m); {
-			case !in[f.ID] || ok:
+			switch best, ok := s.Best(s.Entries(g, f.ID), m); {
+			case !in[f.ID]:
+			case ok && best.TooShort:
+				l.Short = append(l.Short, f)
+			case ok:
 			case len(s.Entries(g, f.ID)) == 0:
 				l.Unplanned = append(l.Unplanned, f)
 			case s.nothing(s.Entries(g, f.ID), m):
@@ -155,7 +161,7 @@ func (s *Subject) row(a Aspect) Row {
 				l.Unfinished = append(l.Unfinished, f)
 			}
 		}
-		if l.Unfinished == nil && l.Unplanned == nil && l.Nothing == nil {
+		if l.Unfinished == nil && l.Unplanned == nil && l.Nothing == nil && l.Short == nil {
 			row.Groups = append(row.Groups, g)
 		} else {
 			row.Left = append(row.Left, l)

@@ -369,3 +369,38 @@ func TestPlannedForSome(t *testing.T) {
 		}
 	}
 }
+
+// A workload whose trials are too short for a verdict would leave the whole row
+// without one, and everyone with the best rating: it leaves the row instead.
+func TestShortTrialsLeaveTheRow(t *testing.T) {
+	for _, short := range [][]string{nil, {"Bbb"}, four} {
+		run := resultstest.Run(resultstest.Config{
+			Cells: cells("train", four, "pytorch", "tensorflow"), Noise: 0.01, Baseline: "pytorch", Rounds: 13, Seed: 7,
+			Step: times(map[string]float64{"pytorch": 1, "tensorflow": 2}),
+		})
+		run.Meta.Policy.MaxRounds, run.Meta.Policy.Until = 13, "max"
+		for i := range run.Records {
+			if r := &run.Records[i]; r.Usage != nil && r.Cell.Backend == "pytorch" && slices.Contains(short, r.Cell.Workload) {
+				r.Usage.WallNS = 9e6
+			}
+		}
+		row := rowOf(New(run), Training)
+		if len(row.Groups) != 4-len(short) || len(row.Left) != len(short) {
+			t.Fatalf("%v short: %d workloads count, %d are left out", short, len(row.Groups), len(row.Left))
+		}
+		if len(short) == 4 {
+			if row.Lowest >= 0 {
+				t.Errorf("no workload counts, and %+v has stars", row.Ratings[row.Lowest])
+			}
+			continue
+		}
+		if r := rating(t, row, TensorFlow); r.Stars != 4 || len(r.Shared) > 0 {
+			t.Errorf("%v short: TensorFlow has %+v, want 4 stars", short, r)
+		}
+		for _, l := range row.Left {
+			if l.Key.Workload != "Bbb" || len(l.Short) != 1 || l.Short[0].ID != PyTorch {
+				t.Errorf("left out: %+v", l)
+			}
+		}
+	}
+}
