@@ -168,3 +168,30 @@ func TestProgramRefuses(t *testing.T) {
 		t.Errorf("code %d: %s", code, errs.String())
 	}
 }
+
+// The limit of bf16-mixed is for AMX: elsewhere the ratio is shown, and not held
+// against the engine.
+func TestBF16IsHeldToItsLimitOnAMX(t *testing.T) {
+	image := func(precision string) results.Cell { return cell("ImageCnn64px", "train", precision, engine, 1) }
+	for _, tt := range []struct {
+		kernels map[string]string
+		held    bool
+		verdict string
+	}{
+		{map[string]string{"bf16-product": "AMX"}, false, "MISSED"},
+		{map[string]string{"bf16-product": "AVX512-BF16"}, true, "not judged: the limit is for AMX, this machine has AVX512-BF16"},
+		{nil, false, "MISSED"},
+	} {
+		run := fixed(map[results.Cell]struct {
+			steps []float64
+			peak  int64
+		}{image("f32"): {[]float64{100, 100}, 0}, image("bf16-mixed"): {[]float64{150, 150}, 0}}, image("f32"), image("bf16-mixed"))
+		for i := range run.Records {
+			run.Records[i].Worker.Kernels = tt.kernels
+		}
+		r := judge(run)[1]
+		if r.what != "bf16-mixed / f32" || r.held() != tt.held || verdict(r) != tt.verdict {
+			t.Errorf("%v: %+v held %v, %q; want %v, %q", tt.kernels, r, r.held(), verdict(r), tt.held, tt.verdict)
+		}
+	}
+}

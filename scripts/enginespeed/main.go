@@ -34,11 +34,17 @@ func program(args []string, out, errs io.Writer) int {
 	rows := judge(run)
 	write(out, run, rows)
 	missed := misses(rows)
+	judged := len(rows)
+	for _, r := range rows {
+		if r.exempt != "" {
+			judged--
+		}
+	}
 	if len(missed) == 0 {
-		fmt.Fprintf(out, "\nAll %d limits are held.\n", len(rows))
+		fmt.Fprintf(out, "\nAll %d limits are held.\n", judged)
 		return 0
 	}
-	fmt.Fprintf(out, "\nMissed, %d of %d:\n", len(missed), len(rows))
+	fmt.Fprintf(out, "\nMissed, %d of %d:\n", len(missed), judged)
 	for _, m := range missed {
 		fmt.Fprintln(out, "  "+m)
 	}

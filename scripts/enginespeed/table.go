@@ -14,7 +14,7 @@ import (
 func write(out io.Writer, run results.Run, rows []row) {
 	h := run.Meta.Host
 	fmt.Fprintf(out, "%s, %d cores, %s %s, %s; run of %s\n", h.CPU, h.Cores, h.OS, h.Kernel, h.Go, run.Meta.Started)
-	fmt.Fprintln(out, "Ratios are the engine's figure over that of the fastest or leanest, the median over rounds; intervals hold it with 95 % or more.")
+	fmt.Fprintln(out, "A ratio is the engine's figure over that of the fastest or leanest in the same round, and the median of the rounds: not the quotient of the medians beside it. Intervals hold it with 95 % or more.")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nDEMAND\tCELL\tEAGER\tAGAINST\tTHEIRS\tRATIO\tINTERVAL\tROUNDS\tLIMIT\tVERDICT")
 	for _, r := range rows {
@@ -42,6 +42,9 @@ func write(out io.Writer, run results.Run, rows []row) {
 }
 
 func verdict(r row) string {
+	if r.exempt != "" {
+		return "not judged: " + r.exempt
+	}
 	word := "held"
 	if !r.held() {
 		word = "MISSED"
