@@ -75,5 +75,12 @@ func (w *Window) check(n, images, outputs int) {
 	need("the output", outputs, n*w.Len())
 }
 
+// checkPooling holds a pooling to the output of the window, which it reads.
+func (w *Window) checkPooling(p *Pooling) {
+	if h, wd := w.Out(); p.H != h || p.W != wd || p.C != w.F {
+		panic(fmt.Sprintf("kernel: the pooling is of [%d,%d,%d], the convolution gives [%d,%d,%d]", p.H, p.W, p.C, h, wd, w.F))
+	}
+}
+
 // weights is the number of elements of the window's weights.
 func (w *Window) weights() int { return w.depth() * w.F }

@@ -199,3 +199,27 @@ func shortOperands16(t *testing.T, k *tile16) {
 		})
 	}
 }
+
+// A pooling of more than the convolution gives would be handed what lies behind it.
+func TestConvPoolRefusesAnotherPooling(t *testing.T) {
+	x := New[float32](onePool)
+	w := Window{H: 9, W: 9, C: 16, F: 16, Kernel: 3, Stride: 1, Pad: 1}
+	under, own := w.Covers(2, 2)
+	images, filters := make([]float32, under.In()), make([]float32, x.FiltersLen(&under))
+	for _, c := range []struct {
+		change func(p *Pooling)
+		want   any
+	}{
+		{func(*Pooling) {}, nil},
+		{func(p *Pooling) { p.H++ }, "kernel: the pooling is of [9,8,16], the convolution gives [8,8,16]"},
+		{func(p *Pooling) { p.W-- }, "kernel: the pooling is of [8,7,16], the convolution gives [8,8,16]"},
+		{func(p *Pooling) { p.C = 8 }, "kernel: the pooling is of [8,8,8], the convolution gives [8,8,16]"},
+	} {
+		p := own
+		c.change(&p)
+		pooled := make([]float32, 64*16)
+		if v := panicOf(func() { x.ConvPool(1, images, filters, pooled, nil, &under, &p, Epilogue[float32]{}) }); v != c.want {
+			t.Errorf("%+v: panic %v, want %v", p, v, c.want)
+		}
+	}
+}

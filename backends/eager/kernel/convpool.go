@@ -23,6 +23,7 @@ func (m *Math[T]) ConvPool(n int, x, filters, y []T, from []int32, w *Window, p 
 	if e.Bias != nil {
 		need("the bias", len(e.Bias), w.F)
 	}
+	w.checkPooling(p)
 	if from != nil {
 		need("where it came from", len(from), n*down*across*p.C)
 	}
