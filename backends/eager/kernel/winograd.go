@@ -10,13 +10,19 @@ import "github.com/dlbench/dlbench/backends/eager/pool"
 // convolution, the gradient of its input, and, in winogradweight.go, that of its weights.
 //
 // The grid of tiles begins at position 0,0 whatever part of the positions is asked
-// for, so that a result does not depend on how a pass is cut. Rounding errors are of
-// the size of those of the direct sum; TestWinogradKeepsItsBound holds them to 8 units of the
-// last place of the sum of the products' magnitudes. What is not finite in a pixel
-// reaches the positions that have it under their window and no other, as by the
-// direct sum; but infinities, of which a transform takes the difference, may be NaN
-// there. In the filters it reaches every position, also one whose window has that
-// tap outside of the image.
+// for, so that a result does not depend on how a pass is cut.
+//
+// Rounding errors are those of the direct sum where pixels, and taps, are of one size:
+// TestWinogradKeepsItsBound holds them to 8 units of the last place of the sum of the
+// products' magnitudes. They are relative to a channel's largest pixel under the window
+// times all magnitudes of its filter, though, not to each product: a pixel of 1e8 under a
+// tap of 0 leaves nothing of a sum of 1, of which the direct sum loses nothing
+// (TestWinogradErrorsAreOfTheWindow).
+//
+// What is not finite in a pixel reaches the positions that have it under their window
+// and no other, as by the direct sum; but infinities, of which a transform takes the
+// difference, may be NaN there. In the filters it reaches every position, also one whose
+// window has that tap outside of the image.
 
 // winogradBlock is how many elements V and M of a block of tiles may have together:
 // half of a second-level cache of 1 MiB. A block has at least winogradTiles, since
