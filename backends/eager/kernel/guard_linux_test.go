@@ -9,12 +9,13 @@ import (
 )
 
 // guarded returns a room whose operands lie between pages that cannot be read or
-// written, by turns right behind the page before and right before the page after.
+// written, by turns right behind the page before and right before the page after;
+// free draws the turn of the next.
 // A kernel that touches memory beyond an operand ends the test with a fault.
 func guarded[T any](t *testing.T) (place func(n int) []T, free func()) {
 	var maps [][]byte
 	page := unix.Getpagesize()
-	var atEnd bool
+	r, atEnd := rand.New(rand.NewPCG(19, 20)), false
 	place = func(n int) []T {
 		var zero T
 		size := n * int(unsafe.Sizeof(zero))
@@ -41,7 +42,7 @@ func guarded[T any](t *testing.T) (place func(n int) []T, free func()) {
 				t.Fatal(err)
 			}
 		}
-		maps = nil
+		maps, atEnd = nil, r.IntN(2) == 0
 	}
 }
 
@@ -145,4 +146,24 @@ func TestMaxPoolStaysInside(t *testing.T) {
 		return unsafe.Slice((*int32)(unsafe.Pointer(&place(n)[0])), n)
 	}
 	everyLevel(t, func(t *testing.T) { testMaxPool(t, 40, place, ints) })
+}
+
+// Nor does the transposition.
+func TestTransposeStaysInside(t *testing.T) {
+	r := rand.New(rand.NewPCG(29, 30))
+	place, free := guarded[float32](t)
+	everyLevel(t, func(t *testing.T) {
+		for range 100 {
+			rows, cols := 1+r.IntN(70), 1+r.IntN(70)
+			src, dst := place(rows*cols), place(rows*cols)
+			copy(src, randoms[float32](r, len(src)))
+			Transpose(dst, src, rows, cols)
+			for i, v := range dst {
+				if want := src[i%rows*cols+i/rows]; v != want {
+					t.Fatalf("%dx%d: element %d is %v, want %v", rows, cols, i, v, want)
+				}
+			}
+			free()
+		}
+	})
 }

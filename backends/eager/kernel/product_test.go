@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+	"unsafe"
 )
 
 // The assembly reads the fields of call by their place: each takes eight bytes,
@@ -43,7 +44,11 @@ func onHeap[T Float](n int) []T { return make([]T, n) }
 func newProblem[T Float](r *rand.Rand, t *tile[T], place room[T]) *problem[T] {
 	p := &problem[T]{}
 	w := &p.call
-	width := 1 + r.IntN(t.nr)
+	width, vector := 1+r.IntN(t.nr), t.nr/2
+	far := r.IntN(4) == 0
+	if far && r.IntN(4) > 0 {
+		width = vector * (1 + r.IntN(2))
+	}
 	p.rows = 1 + r.IntN(3*t.mr)
 	w.k, w.segs, w.outer, w.groups = 1+r.IntN(20), 1+r.IntN(3), 1+r.IntN(3), 1+r.IntN(3)
 	full := t.nr
@@ -62,6 +67,11 @@ func newProblem[T Float](r *rand.Rand, t *tile[T], place room[T]) *problem[T] {
 	w.ahead = r.IntN(2) * r.IntN(1<<20) // beyond the operand, where nothing may be read
 	w.rowC = width + gap()
 	w.groupC = p.rows*w.rowC + gap()
+	if far { // all rows begin at multiples of a vector
+		w.flags |= flagFar
+		w.rowC = (width+vector-1)/vector*vector + vector*gap()
+		w.groupC = p.rows*w.rowC + vector*gap()
+	}
 	if r.IntN(2) == 0 {
 		w.flags |= flagAcc
 	}
@@ -71,6 +81,9 @@ func newProblem[T Float](r *rand.Rand, t *tile[T], place room[T]) *problem[T] {
 	p.a = place((p.rows-1)*w.rowA + (w.k-1)*w.colA + (w.segs-1)*w.segA + (w.outer-1)*w.outerA + (w.groups-1)*w.groupA + 1)
 	p.b = place((w.k-1)*w.rowB + (w.segs-1)*w.segB + (w.outer-1)*w.outerB + full)
 	p.c = place((w.groups-1)*w.groupC + (p.rows-1)*w.rowC + width)
+	if far && width%vector == 0 {
+		p.c = aligned(p.c, place, vector)
+	}
 	for _, x := range [][]T{p.a, p.b, p.c} {
 		copy(x, randoms[T](r, len(x)))
 	}
@@ -82,6 +95,18 @@ func newProblem[T Float](r *rand.Rand, t *tile[T], place room[T]) *problem[T] {
 	}
 	t.setWidth(w, width)
 	return p
+}
+
+// aligned is x, or a slice like it, that begins at a multiple of a vector.
+func aligned[T Float](x []T, place room[T], vector int) []T {
+	size, n := uintptr(vector)*unsafe.Sizeof(x[0]), len(x)
+	if uintptr(unsafe.Pointer(&x[0]))%size != 0 {
+		x = place(n + vector)
+	}
+	for uintptr(unsafe.Pointer(&x[0]))%size != 0 {
+		x = x[1:]
+	}
+	return x[:n:n]
 }
 
 // want is what the call leaves in C, by the definition, in float64.
