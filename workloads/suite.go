@@ -110,14 +110,14 @@ func LoadSuiteFile(path string) (Suite, error) {
 
 // Expand returns every point of the suite in the order of its lines. Workloads
 // are looked up among own first, then among the shipped ones. The error names
-// the line, and a point that two lines both give.
+// the line, and a point that two lines both give to a backend.
 func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 	var out []Planned
 	type point struct {
 		workload string
 		settings Settings
 	}
-	seen := map[point]strictyaml.Place{}
+	seen := map[point][]CellLine{}
 	for _, line := range s.Cells {
 		for _, name := range line.Workloads {
 			spec, err := lookUp(name, own)
@@ -135,10 +135,12 @@ func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 					return nil, fmt.Errorf("%s: %w", line.where(s), err)
 				}
 				key := point{p.Name, set}
-				if before, dup := seen[key]; dup {
-					return nil, fmt.Errorf("%s: %s %s batch %d %s appears twice, first at %s: expected every cell once", line.where(s), name, set.Mode, set.Batch, set.Precision, before)
+				for _, before := range seen[key] {
+					if before.shares(line) {
+						return nil, fmt.Errorf("%s: %s %s batch %d %s appears twice, first at %s: expected every cell once for a backend", line.where(s), name, set.Mode, set.Batch, set.Precision, before.at)
+					}
 				}
-				seen[key] = line.at
+				seen[key] = append(seen[key], line)
 				if out = append(out, Planned{Spec: spec, Settings: set, Backends: line.Backends}); len(out) > maxPlanned {
 					return nil, fmt.Errorf("%s: more than %d cells", line.where(s), maxPlanned)
 				}
@@ -146,6 +148,12 @@ func (s Suite) Expand(own ...Spec) ([]Planned, error) {
 		}
 	}
 	return out, nil
+}
+
+// shares reports whether a backend measures both lines. Lines for different
+// backends may give the same point, with numbers of steps of their own.
+func (l CellLine) shares(o CellLine) bool {
+	return len(l.Backends) == 0 || len(o.Backends) == 0 || slices.ContainsFunc(l.Backends, func(b string) bool { return slices.Contains(o.Backends, b) })
 }
 
 func (l CellLine) where(s Suite) string {

@@ -1,6 +1,7 @@
 package workloads
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func TestShippedSuites(t *testing.T) {
 		}
 		for _, c := range cells {
 			// In inference the oracle needs each batch once, however many steps there are.
-			if n := c.Spec.Steps.Check + c.Spec.Steps.Measured(); n > 100 && c.Settings.Mode == Train {
+			if n := c.Spec.Steps.Check + c.Spec.Steps.Measured(); n > 200 && c.Settings.Mode == Train {
 				t.Errorf("%s: %s: %d steps for the oracle to compute", s.Name, c.Spec.Workload, n)
 			}
 		}
@@ -133,6 +134,37 @@ func TestAllocators(t *testing.T) {
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%+v: allocators %q", test, got)
+		}
+	}
+}
+
+// Lines for different backends may give the same point, each with steps of its own,
+// and lines that share one may not.
+func TestPointOfTwoLines(t *testing.T) {
+	line := func(list string, perBlock int) string {
+		return fmt.Sprintf("  - {workload: TinyMlp, mode: train, batch: 4, threads: 1, %ssteps: {blocks: 2, per-block: %d}}\n", list, perBlock)
+	}
+	for _, tt := range []struct {
+		first, second string
+		twice         bool
+	}{
+		{"backends: [a], ", "backends: [b], ", false},
+		{"backends: [a], ", "backends: [a, b], ", true},
+		{"backends: [a], ", "", true},
+		{"", "backends: [b], ", true},
+	} {
+		text := "suite: sample\nbackends: [a, b]\ncells:\n" + line(tt.first, 1) + line(tt.second, 3) +
+			"rounds: {min: 1, max: 1, until: max}\nlimits: {trial: 1m, memory: 512MiB}\ncompare: {baseline: a, metric: {train: step-time}, min-effect: 0.05, alpha: 0.05}\n"
+		s, err := parseSuite("sample.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells, err := s.Expand()
+		if twice := err != nil && strings.Contains(err.Error(), "appears twice, first at sample.yaml:4:5"); twice != tt.twice || !twice && err != nil {
+			t.Errorf("%q and %q: %v, want twice %v", tt.first, tt.second, err, tt.twice)
+		}
+		if err == nil && (cells[0].Spec.Steps.PerBlock != 1 || cells[1].Spec.Steps.PerBlock != 3) {
+			t.Errorf("steps %+v and %+v", cells[0].Spec.Steps, cells[1].Spec.Steps)
 		}
 	}
 }
