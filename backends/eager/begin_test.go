@@ -83,6 +83,35 @@ func TestUnreadOpsHoldNothing(t *testing.T) {
 	}
 }
 
+// A reading of logits that panicked, which its caller recovered from, leaves parameters
+// as they are, and running statistics move in the next step as ever.
+func TestStepAfterAReadingThatPanicked(t *testing.T) {
+	set := smallSettings()
+	job := jobOf(t, resolve(t, smallSpecs()["cnn"], set), set, backends.ForTime)
+	for what, o := range map[string]Options{"plain": {}, "parameters disturbed as they are read": {Noise: Noise{Size: 1e-3, Mixed: true}}} {
+		e, err := newEngine[float64](job, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.close)
+		weights, running := slices.Clone(e.weights), slices.Clone(e.buffers)
+		value := e.tape.hooks.value
+		e.tape.hooks.value = func([]float64) { panic("broken") }
+		func() {
+			defer func() { _ = recover() }()
+			e.readLogits(0)
+			t.Error("no panic")
+		}()
+		e.tape.hooks.value = value
+		if !slices.Equal(e.weights, weights) {
+			t.Errorf("%s: the parameters changed", what)
+		}
+		if trace(t, e, 1); slices.Equal(e.buffers, running) {
+			t.Errorf("%s: the running statistics stay as they are", what)
+		}
+	}
+}
+
 // A step after one that panicked in the middle of a way back, which its caller
 // recovered from, gives what it gives on a new tape.
 func TestStepAfterAPanic(t *testing.T) {

@@ -23,7 +23,7 @@ type engine[T kernel.Float] struct {
 	data     dataset[T]
 
 	count     int      // of trainable elements
-	weights   []T      // all trainable parameters, in the program's order; nil in 16-bit inference
+	weights   []T      // all trainable parameters, in the program's order, those that inference packs in its own (packed.go); nil in 16-bit inference
 	cast      []uint16 // the same as ops read them in a 16-bit format
 	grads     []T
 	trainable []*Tensor[T]
@@ -362,7 +362,9 @@ func (e *engine[T]) masks(k int) uint64 {
 func (e *engine[T]) infer(number int, out []float64) []float64 {
 	t := e.tape
 	t.training, t.frozen = e.program.Mode == workloads.Train, true
+	defer func() { t.frozen = false }()
 	e.beginReading()
+	defer e.endReading()
 	for k := range e.program.Accumulate {
 		b := e.data.micro(number, k, e.program.Accumulate)
 		t.masks = e.masks(k)
@@ -375,8 +377,6 @@ func (e *engine[T]) infer(number int, out []float64) []float64 {
 		t.done(logits, values)
 		t.Free(logits)
 	}
-	e.endReading()
-	t.frozen = false
 	return out
 }
 
