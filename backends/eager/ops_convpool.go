@@ -6,12 +6,13 @@ import (
 )
 
 // A convolution and the pooling after it run as one op, on a block of images while
-// it lies in the cache: what the convolution leaves is never stored, positions that
-// no window of the pooling covers are not computed, and on the way back the
-// convolution sees those that are covered alone. A ReLU between them is the
+// it lies in the cache: what the convolution leaves is never stored, positions behind
+// the last window of the pooling are not computed, and on the way back the
+// convolution does not see them. A ReLU between them is the
 // convolution's, and in inference batch normalisation is part of its weights and
-// bias. The bias's gradient is summed over what is pooled, elsewhere no sum
-// changes its order. Full width and float32 only: the oracle runs op by op.
+// bias. The bias's gradient is summed over what is pooled; elsewhere no sum changes
+// its order, unless with fewer positions the convolution is computed in tiles, or no
+// longer is. Full width and float32 only: the oracle runs op by op.
 
 // chain is a run of ops that begins with a convolution or with batch normalisation,
 // each of which is all that reads the one before, that may run as one op.

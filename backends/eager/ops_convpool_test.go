@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dlbench/dlbench/backends"
@@ -279,6 +280,12 @@ func unsettle[T kernel.Float](e *engine[T]) {
 		data := e.model.params[q.Name].Data
 		for i := range data {
 			data[i] = T(r.Float64()) + 0.25
+		}
+		if strings.HasSuffix(q.Name, ".weight") { // scales of either sign, and of none
+			for i := range data {
+				data[i] -= 0.75
+			}
+			data[0] = 0
 		}
 	}
 }

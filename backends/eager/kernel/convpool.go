@@ -2,8 +2,8 @@ package kernel
 
 import "github.com/dlbench/dlbench/backends/eager/pool"
 
-// Covers is w with the positions that the windows of a pooling of the given side
-// and stride cover, and that pooling.
+// Covers is w with the positions up to the last window of a pooling of the given side
+// and stride, and that pooling.
 func (w Window) Covers(side, stride int) (Window, Pooling) {
 	h, wd := w.all()
 	p := Pooling{H: h, W: wd, C: w.F, Side: side, Stride: stride}
