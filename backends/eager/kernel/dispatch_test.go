@@ -69,3 +69,12 @@ func TestForcedFamilies(t *testing.T) {
 		}
 	}
 }
+
+// What Kernels calls forced is what the environment holds. Go keeps the results of
+// tests by the variables that they read while they run, which this one alone does:
+// without it those of another family were taken for those asked for.
+func TestForcedIsOfTheEnvironment(t *testing.T) {
+	if got, want := Kernels()["forced"], os.Getenv(KernelsEnv); got != want {
+		t.Errorf("forced is %q, the environment has %q", got, want)
+	}
+}
