@@ -29,3 +29,12 @@ func BenchmarkStandings(b *testing.B) {
 		newView(run, a).judged()
 	}
 }
+
+// Workloads that would fill the narrow column of the star table are shown on demand.
+func TestManyWorkloadsFold(t *testing.T) {
+	for n, folded := range map[int]bool{4: false, 5: true} {
+		if (starRow{Workloads: make([]link, n)}).Many() != folded {
+			t.Errorf("%d workloads: folded %v, want %v", n, !folded, folded)
+		}
+	}
+}

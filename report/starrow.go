@@ -26,6 +26,10 @@ type starRow struct {
 	Article   text // the article's stars, of a row without cells
 }
 
+// Many reports whether the row's workloads are too many for its narrow column, so
+// that they are shown on demand.
+func (r starRow) Many() bool { return len(r.Workloads) > 4 }
+
 // starCell is a framework in a row.
 type starCell struct {
 	Framework frameworkHead
