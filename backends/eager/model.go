@@ -149,16 +149,19 @@ func (m *model[T]) span(t *Tape[T], first, last int) {
 	}
 }
 
+// in is what op reads at place j.
+func (m *model[T]) in(op *workloads.Op, j int) *Tensor[T] {
+	if id := op.In[j]; id >= 0 {
+		return m.values[id]
+	}
+	return m.input
+}
+
 // apply runs op i.
 func (m *model[T]) apply(t *Tape[T], i int) *Tensor[T] {
 	op, own := &m.program.Ops[i], m.byOp[i]
 	a := &op.Attr
-	in := func(j int) *Tensor[T] {
-		if id := op.In[j]; id >= 0 {
-			return m.values[id]
-		}
-		return m.input
-	}
+	in := func(j int) *Tensor[T] { return m.in(op, j) }
 	switch op.Op {
 	case workloads.OpDense:
 		return t.Dense(in(0), own[0], own[1])

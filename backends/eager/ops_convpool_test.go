@@ -48,6 +48,16 @@ func apply[T kernel.Float](c *poolCase, tape *Tape[T], x, w, b *Tensor[T], fused
 	return tape.MaxPool2D(y, c.side, c.poolStride)
 }
 
+// goBack goes back from a gradient on y, after which the tape may hold nothing.
+func goBack[T kernel.Float](t *testing.T, tape *Tape[T], y *Tensor[T], c any) {
+	t.Helper()
+	leave(tape, y, 3)
+	tape.Backward()
+	if live := tape.floats.Live() + tape.ints.Live(); live != 0 {
+		t.Errorf("%+v: %d elements are held after the way back", c, live)
+	}
+}
+
 // runPoolCase computes the output and the gradients of the input, the weights and the bias.
 func runPoolCase[T kernel.Float](t *testing.T, c poolCase, threads int, fused bool) (out [4][]T) {
 	p := pool.New(threads)
@@ -66,11 +76,7 @@ func runPoolCase[T kernel.Float](t *testing.T, c poolCase, threads int, fused bo
 	tape.Record(true)
 	y := apply(&c, tape, x, w, b, fused)
 	out[0] = slices.Clone(y.Data)
-	leave(tape, y, 3)
-	tape.Backward()
-	if live := tape.floats.Live() + tape.ints.Live(); live != 0 {
-		t.Errorf("%+v: %d elements are held after the way back", c, live)
-	}
+	goBack(t, tape, y, c)
 	out[1], out[2] = x.grad, w.grad
 	if b != nil {
 		out[3] = b.grad

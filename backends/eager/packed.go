@@ -12,8 +12,7 @@ import (
 // packWeights does so in float32, where no hook reads or changes them: float64 is the
 // oracle and stays plain.
 func (e *engine[T]) packWeights() {
-	h := &e.tape.hooks
-	hooked := h.value != nil || h.grad != nil || h.inner != nil || h.operand != nil || e.stored != nil || e.asRead != nil
+	hooked := e.tape.hooks.any() || e.stored != nil || e.asRead != nil
 	if !kernel.Is32[T]() || e.tape.format != 0 || hooked {
 		return
 	}

@@ -56,6 +56,12 @@ type hooks[T kernel.Float] struct {
 	faults  faults
 }
 
+// any reports whether one of them sees or changes values: those between ops that run
+// as one it would miss.
+func (h *hooks[T]) any() bool {
+	return h.value != nil || h.grad != nil || h.inner != nil || h.operand != nil
+}
+
 // NewTape returns an empty tape that computes on p.
 func NewTape[T kernel.Float](p *pool.Pool) *Tape[T] {
 	return &Tape[T]{pool: p, math: kernel.New[T](p), kept: map[any]any{}, gain: 1, hooks: hooks[T]{faults: noFaults}}

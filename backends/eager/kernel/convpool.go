@@ -48,8 +48,7 @@ func (s *sweepRegion[T]) poolPart(i int) {
 			n = min(block, (to-at)/down)
 		}
 		part.x = s.x[image*g.h*g.w*g.c:]
-		// Tiles of two rows begin at even ones.
-		part.images(l, 0, n, r0*p.Stride&^1, (r1-1)*p.Stride+p.Side)
+		part.images(l, 0, n, r0*p.Stride, (r1-1)*p.Stride+p.Side)
 		var where []int32
 		if s.where != nil {
 			where = s.where[image*size:]

@@ -96,7 +96,8 @@ func winogradRows(r, oh int) int {
 	return r/tiles*oh + r%tiles*2
 }
 
-// winogradImages passes over rows y0, an even number, to y1 of positions of n images.
+// winogradImages passes over rows y0 to y1 of positions of n images. Where y0 is odd,
+// the row before it, which is of the same tiles, is written too.
 func (s *sweepRegion[T]) winogradImages(l *Lane[T], first, n, y0, y1 int) {
 	g := &s.g
 	from, to := y0/2, (y1+1)/2 // rows of tiles
@@ -118,7 +119,7 @@ func (s *sweepRegion[T]) winogradImages(l *Lane[T], first, n, y0, y1 int) {
 		}
 		s.products(l, (r1-r0)*wide, most)
 		for r := r0; r < r1; r++ {
-			s.tilesOut(l, (r-r0)*wide, most, first+r/(to-from), from+r%(to-from), y0, y1)
+			s.tilesOut(l, (r-r0)*wide, most, first+r/(to-from), from+r%(to-from), y1)
 		}
 	}
 }
@@ -164,8 +165,8 @@ func (s *sweepRegion[T]) products(l *Lane[T], tiles, most int) {
 }
 
 // tilesOut transforms the tiles of M from tile at on to row ty of tiles of an image,
-// of which it stores the positions in rows y0 to y1.
-func (s *sweepRegion[T]) tilesOut(l *Lane[T], at, most, image, ty, y0, y1 int) {
+// of which it stores the positions before row y1.
+func (s *sweepRegion[T]) tilesOut(l *Lane[T], at, most, image, ty, y1 int) {
 	g := &s.g
 	y := s.y[image*g.image+g.origin:]
 	a := winogradOutput[T]{

@@ -171,15 +171,22 @@ func newTiledProblem[T Float](r *rand.Rand, m *Math[T], place room[T]) *convProb
 	return p
 }
 
+// needsVectors skips a test of Winograd's way where k has none: its columns come in
+// sixteens.
+func needsVectors[T Float](t *testing.T, k *tile[T]) {
+	t.Helper()
+	if k.nr%16 != 0 {
+		t.Skipf("%s has %d columns", k.name, k.nr)
+	}
+}
+
 // Winograd's way against the definition in float64, in each family that has it.
 func TestWinograd(t *testing.T) {
 	eachTile(t, winogradMatches[float32], winogradMatches[float64])
 }
 
 func winogradMatches[T Float](t *testing.T, k *tile[T]) {
-	if k.nr%16 != 0 {
-		t.Skip("tiles of this family are too narrow")
-	}
+	needsVectors(t, k)
 	r := rand.New(rand.NewPCG(63, 64))
 	everyLevel(t, func(t *testing.T) {
 		for n := 1; n <= 3; n++ {
@@ -200,9 +207,7 @@ func winogradMatches[T Float](t *testing.T, k *tile[T]) {
 
 // The gradient of many weights over many tiles is summed in blocks.
 func TestWinogradSumsBlocksOfTiles(t *testing.T) {
-	if best32.nr%16 != 0 {
-		t.Skip("no tiles without vectors")
-	}
+	needsVectors(t, best32)
 	r := rand.New(rand.NewPCG(71, 72))
 	w := &Window{H: 33, W: 34, C: 128, F: 144, Kernel: 3, Stride: 1, Pad: 1}
 	const n = 2
@@ -223,9 +228,7 @@ func TestWinogradSumsBlocksOfTiles(t *testing.T) {
 
 // Which convolutions are computed in tiles, forward and for the input's gradient.
 func TestWaysOfConvolutions(t *testing.T) {
-	if best32.nr%16 != 0 {
-		t.Skip("no tiles without vectors")
-	}
+	needsVectors(t, best32)
 	m := New[float32](threads(t, 1))
 	for name, c := range map[string]struct {
 		w             Window
@@ -277,9 +280,7 @@ func TestWaysOfConvolutions(t *testing.T) {
 // window, as NaN or infinity, and no other: as far as by the direct sum. A NaN there
 // is NaN.
 func TestWinogradCarriesNaNAndInf(t *testing.T) {
-	if best32.nr%16 != 0 {
-		t.Skip("no tiles without vectors")
-	}
+	needsVectors(t, best32)
 	const side = 7
 	w := &Window{H: side, W: side, C: 16, F: 16, Kernel: 3, Stride: 1, Pad: 1}
 	r := rand.New(rand.NewPCG(67, 68))
@@ -309,9 +310,7 @@ func TestWinogradCarriesNaNAndInf(t *testing.T) {
 // Rounding errors are of the size of those of the direct sum: at most 8 units in
 // the last place of the sum of the products' magnitudes.
 func TestWinogradKeepsItsBound(t *testing.T) {
-	if best32.nr%16 != 0 {
-		t.Skip("no tiles without vectors")
-	}
+	needsVectors(t, best32)
 	r := rand.New(rand.NewPCG(69, 70))
 	var worst [2]float64
 	for _, c := range []int{16, 64, 512} {
@@ -349,9 +348,7 @@ func TestWinogradKeepsItsBound(t *testing.T) {
 
 // A result does not depend on the number of threads, nor on how images are blocked.
 func TestWinogradIsIndependentOfThreads(t *testing.T) {
-	if best32.nr%16 != 0 {
-		t.Skip("no tiles without vectors")
-	}
+	needsVectors(t, best32)
 	r := rand.New(rand.NewPCG(65, 66))
 	for range 30 {
 		one := New[float32](threads(t, 1))

@@ -10,9 +10,7 @@ import (
 // window could add up to: each channel's largest pixel under it times all magnitudes
 // of its filter. What the position's own products add up to is no bound for them.
 func TestWinogradErrorsAreOfTheWindow(t *testing.T) {
-	if best32.nr%16 != 0 {
-		t.Skip("no tiles without vectors")
-	}
+	needsVectors(t, best32)
 	const side, c = 6, 16
 	w := &Window{H: side, W: side, C: c, F: 16, Kernel: 3, Stride: 1, Pad: 1}
 	m := New[float32](threads(t, 1))

@@ -83,23 +83,8 @@ func (w *winogradText) gradient() {
 // taps writes dW = G^T dU G of rows of filters, or with sum adds it to what is there:
 // the strides are those of filters.
 func (w *winogradText) taps() {
-	taps, planes := []string{"SI", "DX", "BX"}, []string{"R9", "R10", "R11", "R12"}
-	const rows = "rows-8(SP)"
-	w.text("winogradTaps", 8)
-	w.op("MOVQ %d(DI), AX", filterRows)
-	w.op("MOVQ AX, %s", rows)
-	w.elements(filterTap, "R15")
-	w.op("MOVQ %d(DI), SI", filterW)
-	w.planes(filterU, filterPlane, "", planes)
-	half, other := w.reg(15), w.reg(14)
-	w.op("VBROADCASTSS %d(DI), %s", filterHalf, half)
-	w.label("row")
-	w.op("XORQ CX, CX") // bytes of the row that are done
-	w.op("MOVQ %d(DI), AX", filterWidth)
-	w.label("columns")
-	w.op("LEAQ (R15)(R15*2), R8")
-	w.op("LEAQ (SI)(R8*1), DX")
-	w.op("LEAQ (DX)(R8*1), BX")
+	taps, planes, half := w.beginFilters("winogradTaps")
+	other := w.reg(14)
 	a := func(y, j int) string { return w.reg(3*j + y) } // y of 3 taps down, column j of 4
 	sum, difference := w.reg(12), w.reg(13)
 	for j := range 4 {
@@ -138,15 +123,36 @@ func (w *winogradText) taps() {
 		}
 	}
 	w.label("stored")
-	w.nextFilters(planes)
-	w.op("DECQ %s", rows)
-	w.op("JNZ row")
-	w.end()
+	w.endFilters(planes)
 }
 
-// nextFilters ends the loop over the columns of a row of filters and moves on to the
-// next row.
-func (w *winogradText) nextFilters(planes []string) {
+// rowsOfFilters is how many rows of filters are left.
+const rowsOfFilters = "rows-8(SP)"
+
+// beginFilters begins a function over rows of filters and, within a row, over vectors
+// of columns: the registers of the first taps of three rows, those of the planes, and
+// that of 1/2.
+func (w *winogradText) beginFilters(name string) (taps, planes []string, half string) {
+	taps, planes, half = []string{"SI", "DX", "BX"}, []string{"R9", "R10", "R11", "R12"}, w.reg(15)
+	w.text(name, 8)
+	w.op("MOVQ %d(DI), AX", filterRows)
+	w.op("MOVQ AX, %s", rowsOfFilters)
+	w.elements(filterTap, "R15")
+	w.op("MOVQ %d(DI), SI", filterW)
+	w.planes(filterU, filterPlane, "", planes)
+	w.op("VBROADCASTSS %d(DI), %s", filterHalf, half)
+	w.label("row")
+	w.op("XORQ CX, CX") // bytes of the row that are done
+	w.op("MOVQ %d(DI), AX", filterWidth)
+	w.label("columns")
+	w.op("LEAQ (R15)(R15*2), R8")
+	w.op("LEAQ (SI)(R8*1), DX")
+	w.op("LEAQ (DX)(R8*1), BX")
+	return taps, planes, half
+}
+
+// endFilters ends what beginFilters began.
+func (w *winogradText) endFilters(planes []string) {
 	for _, reg := range append([]string{"SI", "CX"}, planes...) {
 		w.op("ADDQ $%d, %s", w.i.bytes, reg)
 	}
@@ -162,27 +168,14 @@ func (w *winogradText) nextFilters(planes []string) {
 			w.op("ADDQ R8, %s", reg)
 		}
 	}
+	w.op("DECQ %s", rowsOfFilters)
+	w.op("JNZ row")
+	w.end()
 }
 
 // filters writes U = G g G^T of rows of filters.
 func (w *winogradText) filters() {
-	taps, planes := []string{"SI", "DX", "BX"}, []string{"R9", "R10", "R11", "R12"}
-	const rows = "rows-8(SP)"
-	w.text("winogradFilters", 8)
-	w.op("MOVQ %d(DI), AX", filterRows)
-	w.op("MOVQ AX, %s", rows)
-	w.elements(filterTap, "R15")
-	w.op("MOVQ %d(DI), SI", filterW)
-	w.planes(filterU, filterPlane, "", planes)
-	half := w.reg(15)
-	w.op("VBROADCASTSS %d(DI), %s", filterHalf, half)
-	w.label("row")
-	w.op("XORQ CX, CX") // bytes of the row that are done
-	w.op("MOVQ %d(DI), AX", filterWidth)
-	w.label("columns")
-	w.op("LEAQ (R15)(R15*2), R8")
-	w.op("LEAQ (SI)(R8*1), DX")
-	w.op("LEAQ (DX)(R8*1), BX")
+	taps, planes, half := w.beginFilters("winogradFilters")
 	a := func(i, x int) string { return w.reg(3*i + x) }
 	one, sum := w.reg(12), w.reg(13)
 	for x := range 3 {
@@ -207,8 +200,5 @@ func (w *winogradText) filters() {
 			w.op("VMOVUPS %s, %s", to, plane(planes, 4*i+1+k))
 		}
 	}
-	w.nextFilters(planes)
-	w.op("DECQ %s", rows)
-	w.op("JNZ row")
-	w.end()
+	w.endFilters(planes)
 }
